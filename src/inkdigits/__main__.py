@@ -1,0 +1,5 @@
+"""`python -m inkdigits`: the same as the `inkdigits` command."""
+
+from inkdigits.cli import main
+
+main()
