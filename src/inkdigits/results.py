@@ -1,0 +1,40 @@
+"""What a recogniser answers. Frozen values; `to_dict()` is the JSON of the CLI, HTTP and files alike. Knows nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Reason = Literal["blank", "not_a_digit", "unsure"]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One picture of one digit, classified.
+
+    Attributes:
+        digit: 0 to 9, or None when the picture is blank.
+        confidence: probability of `digit`, calibrated, 0 to 1; 0 when blank.
+        accepted: whether the answer is sure enough to use unseen.
+        reason: why it isn't accepted, or None.
+        probabilities: one for each class, in class order; all 0 when blank.
+        source: the file the picture came from, or None.
+    """
+
+    digit: int | None
+    confidence: float
+    accepted: bool
+    reason: Reason | None
+    probabilities: tuple[float, ...]
+    source: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object; probabilities are rounded to six places."""
+        return {
+            "source": self.source,
+            "digit": self.digit,
+            "confidence": round(self.confidence, 6),
+            "accepted": self.accepted,
+            "reason": self.reason,
+            "probabilities": [round(p, 6) for p in self.probabilities],
+        }
