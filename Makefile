@@ -1,0 +1,71 @@
+# Two commands: `make demo` and `make test`. Everything they make lies in .venv/ and runs/.
+# Stamp files stand for what is done, so a second call does nothing twice.
+
+PYTHON ?= python3# 3.11 or later
+VENV := .venv
+INKDIGITS := $(VENV)/bin/inkdigits
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+DEMO := runs/demo
+RUN := $(DEMO)/fast
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint docs constraints clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(DEMO)/evaluated  ## install, train on MNIST, evaluate, read the pictures in examples/
+	$(INKDIGITS) classify examples/ --weights $(RUN)/weights/best.onnx
+	@echo
+	@echo "The run        $(RUN)/"
+	@echo "Its training   $(RUN)/report.html"
+	@echo "Its test       $(RUN)/evaluate/mnist-test/report.html"
+	@echo "Its weights    $(RUN)/weights/best.onnx"
+	@echo "Try your own   $(INKDIGITS) classify PICTURE   (with the stronger weights that come with the package)"
+
+test: $(VENV)/dev  ## install, run the whole suite
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/dev  ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/dev  ## make the parts of docs/ again that are written by the code
+	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/python docs/make_pictures.py
+
+constraints:  ## pin the newest versions of everything that pyproject.toml names
+	tools=$$(mktemp -d) && $(PYTHON) -m venv $$tools && $$tools/bin/pip install -q -e '.[dev]' torch==2.13.0 && \
+	  { sed -n '/^#/p' constraints.txt; $$tools/bin/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new && \
+	  mv constraints.new constraints.txt && rm -r $$tools
+
+clean:  ## remove .venv, the demo's run and the tools' caches; data and other runs stay
+	rm -rf $(VENV) $(DEMO) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inkdigits needs Python 3.11 or later: make PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# An editable install follows the sources by itself; only what it depends on can make it stale.
+$(VENV)/train: $(VENV)/made pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(VENV)/train $@
+
+# A training that was cut off goes on where it was; `|`: a later install is no reason to train again.
+$(DEMO)/trained: | $(VENV)/train
+	if [ -e $(RUN)/weights/state.safetensors ]; then $(INKDIGITS) train --resume $(RUN); \
+	  else rm -rf $(RUN); $(INKDIGITS) train fast --root $(DEMO); fi
+	@touch $@
+
+$(DEMO)/evaluated: $(DEMO)/trained
+	$(INKDIGITS) evaluate $(RUN)
+	@touch $@
