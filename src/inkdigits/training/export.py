@@ -1,0 +1,224 @@
+"""Trained networks to ONNX files that stand alone. Knows PyTorch, ONNX and the runtime it checks against.
+
+The file takes `glyphs`, uint8 (N, 28, 28), ink bright on 0, for any N, and answers `logits`, float32
+(N, classes). Scaling is inside, batch norms are folded into their convolutions, and what a reader needs to
+know (classes, temperature, thresholds, licence …) is in the file's own metadata. A JSON card beside it says
+the same, with the file's SHA-256. Nothing is written unless ONNX Runtime answers as PyTorch does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
+from inkdigits.errors import DataUnavailable, ParityError, UsageError
+from inkdigits.glyph import FIT, SIDE
+from inkdigits.model import Model
+from inkdigits.training.checkpoint import Weights, write_whole
+from inkdigits.training.datasets import load_data
+from inkdigits.training.networks import Network, count_parameters
+
+FORMAT = "inkdigits-onnx-1"
+POLARITY = "ink bright on 0"
+LICENCE = "MIT"
+OPSET = 20  # the first with Gelu; ONNX Runtime reads it from 1.17 (2024) on
+TOLERANCE = 1e-4  # of logits, absolute
+CHECKED = 10_000  # images
+
+Glyphs = NDArray[np.uint8]
+
+
+def export_onnx(
+    weights: Weights,
+    path: Path,
+    *,
+    temperature: float | None = None,
+    extra: Mapping[str, Any] | None = None,
+    check_images: Glyphs | None = None,
+) -> dict[str, Any]:
+    """Writes `path` (ONNX) and its card (`.json` beside it), after comparing it with the trained network.
+
+    Args:
+        weights: the trained network and what is known of it.
+        path: the ONNX file; an older one is replaced.
+        temperature: that confidences are made with; the weights' own, or 1, when None.
+        extra: further facts for metadata and card, such as thresholds.
+        check_images: glyphs to compare on, `uint8 (N, 28, 28)`; MNIST's validation images when None.
+
+    Returns:
+        The card.
+
+    Raises:
+        ParityError: logits differ by more than 1e-4 or a prediction differs; nothing is written.
+        OutputError: a file can't be written.
+    """
+    images, images_name = _check_images(check_images)
+    facts = _facts(weights, temperature, extra or {})
+    content = to_onnx(weights.network, facts, name=weights.recipe.name)
+    card = _card(weights, facts, content)
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / "candidate.onnx"
+        candidate.write_bytes(content)
+        candidate.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
+        difference = check_parity(weights.network, Model.load(candidate), images)
+    card["parity"] = {"images": images_name, "count": len(images), "largest_difference": difference}
+    write_whole(path, content)
+    write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    return card
+
+
+def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigits") -> bytes:
+    """The ONNX file of a network in evaluation mode, with `facts` as its metadata.
+
+    The same network and facts give the same bytes.
+    """
+    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)  # two: a size of 0 or 1 would be taken as fixed
+    with _quiet():
+        program = torch.onnx.export(
+            network.eval().cpu(),
+            (example,),
+            input_names=["glyphs"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("N")},),
+            opset_version=OPSET,
+            dynamo=True,  # also folds constants and batch norms
+            verbose=False,
+        )
+    assert program is not None
+    ClearMetadataAndDocStringPass()(
+        program.model
+    )  # the exporter notes the source paths of this machine in every node
+    program.model.graph.name = name
+    program.model.doc_string = f"glyphs: uint8 (N, {SIDE}, {SIDE}), {POLARITY}; logits: float32 (N, classes)"
+    program.model.metadata_props.update(
+        {key: _text(value) for key, value in facts.items() if value is not None}
+    )
+    proto = program.model_proto
+    onnx.checker.check_model(proto, full_check=True)
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def check_parity(network: Network, model: Model, images: Glyphs) -> float:
+    """The largest difference of logits between PyTorch and ONNX Runtime, for all images, one and seven.
+
+    Raises:
+        ParityError: it is above 1e-4, or a prediction differs.
+    """
+    expected = _torch_logits(network, images)
+    largest = 0.0
+    for count in (len(images), 1, 7):
+        answered, wanted = model.logits(images[:count]), expected[:count]
+        if answered.shape != wanted.shape:
+            raise ParityError(
+                f"ONNX answers {answered.shape} to {count} glyphs, PyTorch {wanted.shape}: not written"
+            )
+        difference = float(np.abs(answered - wanted).max())
+        changed = int((answered.argmax(axis=1) != wanted.argmax(axis=1)).sum())
+        if changed or not difference <= TOLERANCE:  # written so that a NaN is refused
+            raise ParityError(
+                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (at most {TOLERANCE}), "
+                f"{changed:,} predictions; nothing was written"
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def glyph_like(count: int, seed: int = 0) -> Glyphs:
+    """Random strokes, `uint8 (count, 28, 28)`, with the size and greys of glyphs, for want of MNIST."""
+    random = np.random.default_rng(seed)
+    margin = (SIDE - FIT) // 2
+    glyphs = np.zeros((count, SIDE, SIDE), dtype=np.uint8)
+    for glyph, coarse in zip(glyphs, random.normal(size=(count, 6, 6)).astype(np.float32), strict=True):
+        smooth = cv2.resize(coarse, (FIT, FIT), interpolation=cv2.INTER_CUBIC)
+        # thin bands around the smooth picture's zero line look like strokes
+        glyph[margin:-margin, margin:-margin] = np.clip(320 - 700 * np.abs(smooth), 0, 255).astype(np.uint8)
+    return glyphs
+
+
+def _check_images(given: Glyphs | None) -> tuple[Glyphs, str]:
+    if given is not None:
+        if given.dtype != np.uint8 or given.shape[1:] != (SIDE, SIDE) or not len(given):
+            raise UsageError(
+                f"glyphs to check on: expected uint8 (N, {SIDE}, {SIDE}), got {given.dtype} {given.shape}"
+            )
+        return given[:CHECKED], "given"
+    try:
+        return load_data("mnist-validation", offline=True).images, "mnist-validation"
+    except DataUnavailable:
+        return glyph_like(CHECKED), "random glyph-like pictures (MNIST wasn't at hand)"
+
+
+def _facts(weights: Weights, temperature: float | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of the file, which the card repeats."""
+    known = weights.facts
+    if temperature is None:
+        temperature = known.get("temperature", 1.0)
+    if not 0 < temperature < float("inf"):
+        raise UsageError(f"temperature {temperature}: must be above 0")
+    return {
+        "format": FORMAT,
+        "classes": list(weights.classes),
+        "polarity": POLARITY,
+        "temperature": float(temperature),
+        "accuracy": known.get("accuracy"),
+        "data_sha256": known.get("data_sha256"),
+        "seed": known.get("seed"),
+        "licence": LICENCE,
+        "recipe": weights.recipe.to_dict(),
+        **extra,
+    }
+
+
+def _card(weights: Weights, facts: Mapping[str, Any], content: bytes) -> dict[str, Any]:
+    rest = {name: value for name, value in weights.facts.items() if name not in facts}
+    return {
+        **facts,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        "parameters": count_parameters(weights.network),
+        "weights_sha256": weights.sha256,
+        "facts": rest,
+    }
+
+
+def _torch_logits(network: Network, images: Glyphs, batch_size: int = 500) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        parts = [network(torch.from_numpy(part.copy())) for part in _batches(images, batch_size)]
+    return torch.cat(parts).numpy()
+
+
+def _batches(images: Glyphs, size: int) -> Iterator[Glyphs]:
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the exporter's notes on packages we don't use, and its deprecations, off the screen."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
