@@ -82,14 +82,14 @@ def export_onnx(
 
 
 def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigits") -> bytes:
-    """The ONNX file of a network in evaluation mode, with `facts` as its metadata.
+    """The ONNX file of a network on the CPU, in evaluation mode, with `facts` as its metadata.
 
     The same network and facts give the same bytes.
     """
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)  # two: a size of 0 or 1 would be taken as fixed
     with _quiet():
         program = torch.onnx.export(
-            network.eval().cpu(),
+            network,
             (example,),
             input_names=["glyphs"],
             output_names=["logits"],
@@ -99,14 +99,12 @@ def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigit
             verbose=False,
         )
     assert program is not None
-    ClearMetadataAndDocStringPass()(
-        program.model
-    )  # the exporter notes the source paths of this machine in every node
+    # the exporter notes in every node which source file of this machine it came from
+    ClearMetadataAndDocStringPass()(program.model)
     program.model.graph.name = name
     program.model.doc_string = f"glyphs: uint8 (N, {SIDE}, {SIDE}), {POLARITY}; logits: float32 (N, classes)"
-    program.model.metadata_props.update(
-        {key: _text(value) for key, value in facts.items() if value is not None}
-    )
+    known = {key: _text(value) for key, value in facts.items() if value is not None}
+    program.model.metadata_props.update(known)
     proto = program.model_proto
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
@@ -130,8 +128,8 @@ def check_parity(network: Network, model: Model, images: Glyphs) -> float:
         changed = int((answered.argmax(axis=1) != wanted.argmax(axis=1)).sum())
         if changed or not difference <= TOLERANCE:  # written so that a NaN is refused
             raise ParityError(
-                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (at most {TOLERANCE}), "
-                f"{changed:,} predictions; nothing was written"
+                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (at most {TOLERANCE}),"
+                f" {changed:,} predictions; nothing was written"
             )
         largest = max(largest, difference)
     return largest
