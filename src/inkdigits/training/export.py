@@ -28,8 +28,9 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from inkdigits.errors import DataUnavailable, ParityError, UsageError
 from inkdigits.glyph import FIT, SIDE
 from inkdigits.model import Model
-from inkdigits.training.checkpoint import Weights, write_whole
+from inkdigits.training.checkpoint import Weights
 from inkdigits.training.datasets import load_data
+from inkdigits.training.files import write_whole
 from inkdigits.training.networks import Network, count_parameters
 
 FORMAT = "inkdigits-onnx-1"
@@ -128,8 +129,8 @@ def check_parity(network: Network, model: Model, images: Glyphs) -> float:
         changed = int((answered.argmax(axis=1) != wanted.argmax(axis=1)).sum())
         if changed or not difference <= TOLERANCE:  # written so that a NaN is refused
             raise ParityError(
-                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (at most {TOLERANCE}),"
-                f" {changed:,} predictions; nothing was written"
+                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (limit {TOLERANCE}), "
+                f"{changed:,} predictions; nothing was written"
             )
         largest = max(largest, difference)
     return largest
