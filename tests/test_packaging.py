@@ -1,4 +1,4 @@
-"""What gets installed: pinned versions, a core without PyTorch, a wheel with weights; what make does twice."""
+"""What gets installed: pinned versions, a core without PyTorch, a wheel with weights; what make repeats."""
 
 from __future__ import annotations
 
