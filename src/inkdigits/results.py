@@ -1,4 +1,4 @@
-"""What a recogniser answers. Frozen values; `to_dict()` is the JSON of the CLI, HTTP and files alike. Knows nobody."""
+"""What a recogniser answers. Frozen values; `to_dict()` is the JSON of the CLI and files alike. Knows nobody."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ class Classification:
     """One picture of one digit, classified.
 
     Attributes:
-        digit: 0 to 9, or None when the picture is blank.
+        digit: 0 to 9, or None when the picture is blank or the network's classes aren't digits.
         confidence: probability of `digit`, calibrated, 0 to 1; 0 when blank.
         accepted: whether the answer is sure enough to use unseen.
         reason: why it isn't accepted, or None.
         probabilities: one for each class, in class order; all 0 when blank.
         source: the file the picture came from, or None.
+        label: the class's name: `7`, or `A` of a network that was trained on letters; None when blank.
     """
 
     digit: int | None
@@ -27,12 +28,15 @@ class Classification:
     reason: Reason | None
     probabilities: tuple[float, ...]
     source: str | None = None
+    label: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object; probabilities are rounded to six places."""
+        """The JSON object; probabilities are rounded to six places. A class that is no digit has its `label`."""
+        labelled = {} if self.label is None or self.digit is not None else {"label": self.label}
         return {
             "source": self.source,
             "digit": self.digit,
+            **labelled,
             "confidence": round(self.confidence, 6),
             "accepted": self.accepted,
             "reason": self.reason,

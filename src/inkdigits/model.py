@@ -1,0 +1,186 @@
+"""Glyphs to probabilities: the only import of ONNX Runtime. Knows weights and their cards, no pictures.
+
+A network is two files: `NAME.onnx` and its card, `NAME.json`, which says what it answers and holds the
+SHA-256 of the first. A file that isn't the card's is refused before it is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from inkdigits.errors import InvalidData, InvalidWeights
+
+FORMAT = "inkdigits-onnx-1"
+SIDE = 28  # px, a glyph
+BATCH = 500  # glyphs a run: bounds the memory; larger ones aren't faster on one thread
+SHIPPED = Path(__file__).with_name("weights") / "digit.onnx"
+
+_PICKLES = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # a torch file is a zip of pickles
+_CUT_OR_CHANGED = "of another kind, cut short, or with a changed byte"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to answer. May be used from several threads at once.
+
+    Attributes:
+        card: what is known of the network, from the file beside it: accuracy, recipe, licence, hashes …
+        classes: names of the classes, in output order.
+        temperature: divides the logits, so that confidences are calibrated (Guo et al. 2017).
+        session: ONNX Runtime's.
+    """
+
+    card: dict[str, Any]
+    classes: tuple[str, ...]
+    temperature: float
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED, *, threads: int = 1) -> Model:
+        """Opens a network after checking it against its card.
+
+        Args:
+            path: the ONNX file; its card lies beside it, with the ending `.json`.
+            threads: that one run may use.
+
+        Raises:
+            InvalidWeights: missing, without a card, not the file of the card, or not a network for glyphs.
+        """
+        content = _read(path)
+        card = read_card(path)
+        if hashlib.sha256(content).hexdigest() != card["sha256"]:
+            raise InvalidWeights(
+                f"{path}: weights {_CUT_OR_CHANGED}: the SHA-256 isn't that in its card; fetch both again"
+            )
+        session = _open(content, path, threads)
+        classes = tuple(str(name) for name in card["classes"])
+        _check_contract(session, len(classes), path)
+        return cls(card, classes, float(card["temperature"]), session)
+
+    def logits(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network answers, before any calibration.
+
+        Args:
+            glyphs: `uint8 (N, 28, 28)`, ink bright on 0; any N, also 0.
+
+        Returns:
+            `float32 (N, classes)`.
+
+        Raises:
+            InvalidData: of another type or shape.
+        """
+        if glyphs.dtype != np.uint8 or glyphs.ndim != 3 or glyphs.shape[1:] != (SIDE, SIDE):
+            raise InvalidData(
+                f"glyphs: expected uint8 (N, {SIDE}, {SIDE}), got {glyphs.dtype} {glyphs.shape}"
+            )
+        answers = np.empty((len(glyphs), len(self.classes)), np.float32)
+        for start in range(0, len(glyphs), BATCH):
+            part = np.ascontiguousarray(glyphs[start : start + BATCH])
+            answers[start : start + BATCH] = self.session.run(None, {"glyphs": part})[0]
+        return answers
+
+    def probabilities(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities, `float64 (N, classes)`; argument and errors as for `logits`."""
+        return softmax(self.logits(glyphs), self.temperature)
+
+
+def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities of logits divided by a temperature (Guo et al., ICML 2017).
+
+    Args:
+        logits: `(N, classes)`.
+        temperature: above 1 makes answers less sure; it changes no prediction.
+
+    Returns:
+        `float64 (N, classes)`; rows sum to 1.
+    """
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card beside an ONNX file.
+
+    Raises:
+        InvalidWeights: missing, not JSON, or without what a reader needs.
+    """
+    place = path.with_suffix(".json")
+    try:
+        card = json.loads(place.read_bytes())
+    except OSError as e:
+        reason = (e.strerror or "unreadable").lower()
+        raise InvalidWeights(f"{place}: {reason}; the card of {path.name} must lie beside it") from None
+    except ValueError:
+        raise InvalidWeights(f"{place}: not JSON; it should be the card of {path.name}") from None
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise InvalidWeights(f"{place}: not a card of format {FORMAT}, which `inkdigits export` writes")
+    try:
+        usable = (
+            0 < float(card["temperature"]) < np.inf
+            and len(card["classes"]) >= 2
+            and len(card["sha256"]) == 64
+        )
+    except (KeyError, TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise InvalidWeights(
+            f"{place}: its classes, temperature or sha256 are missing or can't be; export again"
+        )
+    return card
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of what may be an ONNX file, with a clear word to those who bring something else."""
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError:
+        raise InvalidWeights(f"{path}: a folder; name the .onnx file in it") from None
+    except (OSError, ValueError) as e:
+        reason = (getattr(e, "strerror", None) or str(e)).lower()
+        raise InvalidWeights(f"{path}: {reason}; name an .onnx file that `inkdigits export` wrote") from None
+    if content.startswith(_PICKLES):
+        raise InvalidWeights(f"{path}: a pickle, which can run code when opened; it is never loaded")
+    if content[8:9] == b"{":
+        raise InvalidWeights(f"{path}: safetensors; make an ONNX file of it with `inkdigits export {path}`")
+    return content
+
+
+def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal: what goes wrong is raised, and said once
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # idle threads leave the cores alone
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception:  # the runtime's own classes, one for each stage of loading, without a common base
+        raise InvalidWeights(
+            f"{path}: weights {_CUT_OR_CHANGED}: not an ONNX network that can be run"
+        ) from None
+
+
+def _check_contract(session: onnxruntime.InferenceSession, classes: int, path: Path) -> None:
+    """One input `glyphs`, uint8 (N, 28, 28); one output `logits`, float32 (N, classes); our format."""
+    takes = [(i.name, i.type, list(i.shape)[1:]) for i in session.get_inputs()]
+    gives = [(o.name, o.type, list(o.shape)[1:]) for o in session.get_outputs()]
+    if takes != [("glyphs", "tensor(uint8)", [SIDE, SIDE])]:
+        raise InvalidWeights(
+            f"{path}: a network of another kind: it takes {takes}, not uint8 glyphs of 28×28"
+        )
+    if gives != [("logits", "tensor(float)", [classes])]:
+        raise InvalidWeights(f"{path}: a network of another kind: it gives {gives}, not {classes} logits")
+    if isinstance(session.get_inputs()[0].shape[0], int):
+        raise InvalidWeights(f"{path}: a network for a fixed number of glyphs; export it with any N")
+    if session.get_modelmeta().custom_metadata_map.get("format") != FORMAT:
+        raise InvalidWeights(f"{path}: its metadata lack format {FORMAT}, which `inkdigits export` writes")
