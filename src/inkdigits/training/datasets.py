@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import UsageError
-from inkdigits.training import sources
+from inkdigits.training import published, sources
 
 DIGITS = tuple("0123456789")
 
@@ -64,8 +64,8 @@ def load_mnist(
         DataUnavailable: no source had the published files.
     """
     wanted = {
-        "train": (sources.TRAIN_IMAGES, sources.TRAIN_LABELS),
-        "test": (sources.TEST_IMAGES, sources.TEST_LABELS),
+        "train": (published.TRAIN_IMAGES, published.TRAIN_LABELS),
+        "test": (published.TEST_IMAGES, published.TEST_LABELS),
     }[split]
     images, labels = sources.mnist_files(wanted, folder=folder, offline=offline)
     # the published hash holds, so the headers (16 and 8 bytes) need no reading
