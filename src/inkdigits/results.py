@@ -1,4 +1,4 @@
-"""What a recogniser answers. Frozen values; `to_dict()` is the JSON of the CLI and files alike. Knows nobody."""
+"""What a recogniser answers: frozen values, whose `to_dict()` is the JSON everywhere. Knows nobody."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Classification:
     label: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object; probabilities are rounded to six places. A class that is no digit has its `label`."""
+        """The JSON object, probabilities to six places; `label` only where the class is no digit."""
         labelled = {} if self.label is None or self.digit is not None else {"label": self.label}
         return {
             "source": self.source,
