@@ -31,6 +31,7 @@ from inkdigits.model import Model
 from inkdigits.training.checkpoint import Weights
 from inkdigits.training.datasets import load_data
 from inkdigits.training.files import write_whole
+from inkdigits.training.loop import predict
 from inkdigits.training.networks import Network, count_parameters
 
 FORMAT = "inkdigits-onnx-1"
@@ -117,7 +118,7 @@ def check_parity(network: Network, model: Model, images: Glyphs) -> float:
     Raises:
         ParityError: it is above 1e-4, or a prediction differs.
     """
-    expected = _torch_logits(network, images)
+    expected = predict(network, images)
     largest = 0.0
     for count in (len(images), 1, 7):
         answered, wanted = model.logits(images[:count]), expected[:count]
@@ -129,8 +130,8 @@ def check_parity(network: Network, model: Model, images: Glyphs) -> float:
         changed = int((answered.argmax(axis=1) != wanted.argmax(axis=1)).sum())
         if changed or not difference <= TOLERANCE:  # written so that a NaN is refused
             raise ParityError(
-                f"ONNX and PyTorch differ on {count:,} glyphs: logits by {difference:.2g} (limit {TOLERANCE}), "
-                f"{changed:,} predictions; nothing was written"
+                f"ONNX and PyTorch differ on {count:,} glyphs, logits by {difference:.2g} (limit {TOLERANCE})"
+                f" and {changed:,} predictions; nothing was written"
             )
         largest = max(largest, difference)
     return largest
@@ -192,17 +193,6 @@ def _card(weights: Weights, facts: Mapping[str, Any], content: bytes) -> dict[st
         "weights_sha256": weights.sha256,
         "facts": rest,
     }
-
-
-def _torch_logits(network: Network, images: Glyphs, batch_size: int = 500) -> NDArray[np.float32]:
-    with torch.inference_mode():
-        parts = [network(torch.from_numpy(part.copy())) for part in _batches(images, batch_size)]
-    return torch.cat(parts).numpy()
-
-
-def _batches(images: Glyphs, size: int) -> Iterator[Glyphs]:
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
 
 
 def _text(value: Any) -> str:

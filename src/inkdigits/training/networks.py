@@ -86,12 +86,18 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def last_spatial_layer(network: Network) -> nn.Module:
-    """The last layer whose output still has height and width: where Grad-CAM looks."""
+    """The last layer with height and width, before any pool that follows it: where Grad-CAM looks.
+
+    Behind its last pool, `three-conv` has 3×3 places; before it, 7×7 that show the same features.
+
+    Raises:
+        UsageError: there is none.
+    """
     spatial: nn.Module | None = None
     for module in network.body:
         if isinstance(module, nn.Flatten | GlobalMean | nn.Linear):
             break
-        if not isinstance(module, nn.Dropout):
+        if not isinstance(module, nn.Dropout | nn.MaxPool2d | nn.AvgPool2d):
             spatial = module
     if spatial is None:
         raise UsageError("the network has no layer with height and width, so nothing shows where it looked")
