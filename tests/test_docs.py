@@ -116,7 +116,7 @@ def reader_folder(tmp_path: Path, mnist_train: Dataset, monkeypatch: pytest.Monk
     images, labels = mnist_train.images[:400], mnist_train.labels
     assert labels is not None
     for number, (image, label) in enumerate(zip(images, labels, strict=False)):
-        folder = tmp_path / "my-digits" / str(label)
+        folder = tmp_path / ("my-digits" if number < 300 else "my-digits-test") / str(label)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{number:03}.png")
     np.savez(tmp_path / "digits.npz", images=images, labels=labels[:400])
