@@ -32,9 +32,7 @@ def reference() -> str:
     """The whole page, in the order of `inkdigits --help`."""
     group: Any = typer.main.get_command(app)
     told = [(name, command) for name, command in group.commands.items() if not command.hidden]
-    contents = "\n".join(
-        f"- [`{name}`](#inkdigits-{name}): {_summary(command)}" for name, command in told
-    )
+    contents = "\n".join(f"- [`{name}`](#inkdigits-{name}): {_summary(command)}" for name, command in told)
     general = "\n".join(_rows(group.params))
     sections = "\n".join(_section(name, command) for name, command in told)
     return f"{HEAD}\n{contents}\n\n| option | what it does |\n| --- | --- |\n{general}\n\n{sections}"
