@@ -58,7 +58,7 @@ def export_onnx(
         weights: the trained network and what is known of it.
         path: the ONNX file; an older one is replaced.
         temperature: that confidences are made with; the weights' own, or 1, when None.
-        extra: further facts for metadata and card, such as thresholds.
+        extra: further facts for metadata and card, such as thresholds; they replace known ones of one name.
         check_images: glyphs to compare on, `uint8 (N, 28, 28)`; MNIST's validation images when None.
 
     Returns:
@@ -174,7 +174,8 @@ def _facts(weights: Weights, temperature: float | None, extra: Mapping[str, Any]
         "classes": list(weights.classes),
         "polarity": POLARITY,
         "temperature": float(temperature),
-        "accuracy": known.get("accuracy"),
+        "accuracy": known.get("validation_accuracy"),
+        "accuracy_on": "validation" if known.get("validation_accuracy") is not None else None,
         "data_sha256": known.get("data_sha256"),
         "seed": known.get("seed"),
         "licence": LICENCE,

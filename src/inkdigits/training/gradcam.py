@@ -53,6 +53,8 @@ def class_activation(network: Network, glyphs: Tensor, target: int) -> Tensor:
 def placement(network: Network, count: int) -> NDArray[np.float32]:
     """Share of each of `count` features in each of 28 pixels, `float32 (count, 28)`, linear between centres.
 
+    It fades out from half a step beyond the outermost centres, where the layer has no feature.
+
     Convolutions without padding and pools move the features' centres away from an even spread: stretched over
     the glyph, the map of LeNet-5 would lie up to 4 pixels off.
     """
@@ -66,8 +68,9 @@ def placement(network: Network, count: int) -> NDArray[np.float32]:
             break
     centres = centre + step * np.arange(count)
     pixels = np.arange(SIDE)
-    shares = [np.interp(pixels, centres, one) for one in np.eye(count)]
-    return np.asarray(shares, np.float32)
+    shares = np.stack([np.interp(pixels, centres, one) for one in np.eye(count)])
+    beyond = np.maximum(centres[0] - pixels, pixels - centres[-1]) / step
+    return np.asarray(shares * np.clip(1.5 - beyond, 0, 1), np.float32)
 
 
 def _geometry(layer: nn.Module) -> tuple[float, int]:

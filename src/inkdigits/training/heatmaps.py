@@ -55,8 +55,10 @@ def draw(explanation: Explanation, picture: Pixels, source: str, *, patch: int) 
     if len(explanation.explained) > 1:
         _chart(sheet, explanation)
     for row, explained in enumerate(explanation.explained):
-        for column, (method, heat) in enumerate(explained.maps.items()):
-            _map(sheet, 2 + column, row, explanation.glyph, explained, method, heat, patch)
+        for column, method in enumerate(explained.maps):
+            # one scale for all classes: what is faint for one class may not look strong beside another
+            strongest = max(float(np.abs(one.maps[method]).max()) for one in explanation.explained)
+            _map(sheet, 2 + column, row, explanation.glyph, explained, method, strongest, patch)
     buffer = io.BytesIO()
     sheet.image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -107,26 +109,29 @@ def _map(
     glyph: Pixels,
     explained: Explained,
     method: Method,
-    heat: Map,
+    strongest: float,
     patch: int,
 ) -> None:
-    top = float(np.abs(heat).max())
-    scaled = heat / top if top > 0 else heat
+    heat = explained.maps[method]
+    scaled = heat / strongest if strongest > 0 else heat
     name = _plain(explained.name)
     colours: tuple[str, ...]
     if method == "grad-cam":
-        colours, low, labels = NOTHING_TO_MUCH, 0.0, ("most", "", "nothing")
-        caption, note = f"Grad-CAM for {name}", "features in the last maps that raise it"
+        colours, low, labels = NOTHING_TO_MUCH, 0.0, (f"{strongest:.2g}", "", "0")
+        caption, note = f"Grad-CAM for {name}", "where the last feature maps raise its logit"
     else:
-        colours, low, labels = AGAINST_TO_FOR, -1.0, (f"+{top:.1f} for", "0", f"-{top:.1f} against")
+        colours, low, labels = (
+            AGAINST_TO_FOR,
+            -1.0,
+            (f"+{strongest:.1f} for", "0", f"-{strongest:.1f} against"),
+        )
         caption, note = f"Occlusion for {name}", f"log-odds lost when {patch} x {patch} pixels are blanked"
-    if top == 0:
-        labels, note = ("", "", ""), "nothing speaks for it"
+    if not heat.any():
+        note = "nothing speaks for it"
     _panel(sheet, column, row, _overlay(glyph, scaled, colours, low), caption, note)
     _colour_bar(sheet, column, row, colours, labels)
     x, y = sheet.corner(column, row)
-    share = f"{_percent(explained.probability)}"
-    sheet.write(x + PANEL, y + PANEL + 10, share, colour=QUIET, anchor="ra")
+    sheet.write(x + PANEL, y + PANEL + 10, _percent(explained.probability), colour=QUIET, anchor="ra")
 
 
 def _colour_bar(
@@ -194,8 +199,10 @@ def _fitted(picture: Pixels) -> Image.Image:
 
 
 def _percent(probability: float) -> str:
-    """Never 100% of what isn't certain."""
-    return f"{min(probability, 0.9999 if probability < 1 else 1) * 100:.{1 if probability < 0.999 else 2}f}%"
+    """One place; never 0 or 100% of what isn't certain."""
+    if probability < 0.0005:
+        return "<0.1%"
+    return ">99.9%" if probability >= 0.9995 else f"{probability:.1%}"
 
 
 def _plain(text: str) -> str:
