@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import UsageError
+from inkdigits.errors import InvalidData, UsageError
 from inkdigits.training import published, sources
+from inkdigits.training.readers import DIGITS, read_samples
 
-DIGITS = tuple("0123456789")
+VALIDATION = 10_000  # MNIST's last training images
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,55 @@ def load_mnist(
     return Dataset(f"mnist-{split}", images[16:].reshape(-1, 28, 28), labels[8:].astype(np.int64), DIGITS)
 
 
+def load_data(source: str, *, folder: Path | None = None, offline: bool = False) -> Dataset:
+    """What `--data` takes: a part of MNIST by name, or a path.
+
+    Args:
+        source: `mnist-train` (60,000), `mnist-validation` (the last 10,000 of them), `mnist-test` (10,000),
+            or a path: an IDX images file or its folder, a Kaggle .csv, an .npz, a folder of image folders.
+        folder: where to look for MNIST first.
+        offline: never touch the network.
+
+    Raises:
+        InvalidData: no such path, no accepted format, or something wrong in it, named with its row.
+        DataUnavailable: MNIST isn't to be had.
+    """
+    match source:
+        case "mnist-train":
+            return load_mnist("train", folder=folder, offline=offline)
+        case "mnist-test":
+            return load_mnist("test", folder=folder, offline=offline)
+        case "mnist-validation":
+            return split_validation(load_mnist("train", folder=folder, offline=offline), VALIDATION)[1]
+    path = Path(source)
+    return Dataset(_name(path), *read_samples(path))
+
+
+def _name(path: Path) -> str:
+    name = path.resolve().name
+    for ending in (".gz", ".csv", ".npz"):
+        name = name.removesuffix(ending)
+    return name
+
+
 def split_validation(data: Dataset, count: int) -> tuple[Dataset, Dataset]:
     """Training and validation samples: the last `count` validate, in order.
 
     Raises:
         UsageError: `count` leaves nothing on one side.
+        InvalidData: classes among the last that the others lack, as when rows are sorted by class.
     """
     if not 0 < count < len(data):
         raise UsageError(f"{data.name}: can't hold out {count} of {len(data)} samples for validation")
     kept = len(data) - count
-    return data.part(data.name, 0, kept), data.part(f"{data.name}-validation", kept, len(data))
+    training = data.part(data.name, 0, kept)
+    validation = data.part(f"{data.name.removesuffix('-train')}-validation", kept, len(data))
+    if training.labels is not None and validation.labels is not None:
+        unseen = sorted(set(validation.labels.tolist()) - set(training.labels.tolist()))
+        if unseen:
+            names = ", ".join(data.classes[i] for i in unseen)
+            raise InvalidData(
+                f"{data.name}: the last {count} samples, which validate, hold classes that the others lack "
+                f"({names}); shuffle its rows"
+            )
+    return training, validation
