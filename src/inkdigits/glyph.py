@@ -166,7 +166,9 @@ def _paper(picture: Ink) -> Ink:
         return np.full_like(picture, np.percentile(picture, 10))
     size = (max(8, width * 64 // max(height, width)), max(8, height * 64 // max(height, width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    opened = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((19, 19), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(
+        small, cv2.MORPH_OPEN, np.ones((19, 19), np.uint8), borderType=cv2.BORDER_REPLICATE
+    )
     return np.asarray(cv2.resize(cv2.GaussianBlur(opened, (0, 0), 4), (width, height)), np.float32)
 
 
@@ -203,9 +205,7 @@ def _centredness(box: NDArray[Any], shape: tuple[int, ...]) -> float:
     return 1 - 1.4 * offset
 
 
-def _belongs(
-    piece: int, main: int, mass: NDArray[Any], boxes: NDArray[Any], shape: tuple[int, ...]
-) -> bool:
+def _belongs(piece: int, main: int, mass: NDArray[Any], boxes: NDArray[Any], shape: tuple[int, ...]) -> bool:
     """Whether a piece of ink is part of the main one's digit, such as the bar of a 5."""
     if mass[piece] < SPECK * mass[main]:
         return False
@@ -232,7 +232,9 @@ def _fit(ink: Ink) -> Ink:
     if lacking >= 1:
         grow = round(lacking) + 1
         # the pen grows outwards by half of what it lacks on each side; the box grows with it
-        ink = cv2.copyMakeBorder(ink, grow // 2, grow // 2, grow // 2, grow // 2, cv2.BORDER_CONSTANT, value=0)
+        ink = cv2.copyMakeBorder(
+            ink, grow // 2, grow // 2, grow // 2, grow // 2, cv2.BORDER_CONSTANT, value=0
+        )
         ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow)))
     return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.float32)
 

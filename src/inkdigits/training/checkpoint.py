@@ -5,11 +5,8 @@ Knows files and networks; knows nothing of how they are trained.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +18,13 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from inkdigits.errors import InvalidWeights, OutputError
+from inkdigits.errors import InvalidWeights
+from inkdigits.training.files import write_whole as write_whole
 from inkdigits.training.networks import Network
 from inkdigits.training.recipes import Recipe, from_dict
 
 FORMAT = "inkdigits-weights-1"
+STATE_FORMAT = "inkdigits-state-1"
 
 
 @dataclass(frozen=True)
@@ -45,28 +44,6 @@ class Weights:
     classes: tuple[str, ...]
     facts: dict[str, Any]
     sha256: str
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file in one step: whoever reads sees the old one or the new one, also after `kill -9`.
-
-    Raises:
-        OutputError: no space, no permission, no such folder; the old file is untouched.
-    """
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except OSError as e:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise OutputError(f"{path}: can't be written ({e.strerror}); free space or choose another folder") from e
 
 
 def save_tensor_file(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -90,7 +67,9 @@ def load_tensor_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str
     except OSError as e:
         raise InvalidWeights(f"{path}: can't be read ({e.strerror})") from None
     if content[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
-        raise InvalidWeights(f"{path}: a pickle, which can run code when opened; convert it to safetensors first")
+        raise InvalidWeights(
+            f"{path}: a pickle, which can run code when opened; convert it to safetensors first"
+        )
     try:
         tensors = load_tensors(content)
         header_size = int.from_bytes(content[:8], "little")
@@ -135,8 +114,31 @@ def load_weights(path: Path) -> Weights:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as e:
-        raise InvalidWeights(f"{path}: its tensors don't fit its own recipe ({str(e).splitlines()[0]})") from None
+        raise InvalidWeights(
+            f"{path}: its tensors don't fit its own recipe ({str(e).splitlines()[0]})"
+        ) from None
     return Weights(network.eval(), recipe, classes, facts, sha256)
+
+
+def save_state(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+    """What a training needs to go on, as one file, written whole.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    save_tensor_file(path, tensors, {**plain, "format": STATE_FORMAT})
+
+
+def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The inverse of `save_state`.
+
+    Raises:
+        InvalidWeights: missing, cut short, or of another kind.
+    """
+    tensors, plain, _ = load_tensor_file(path)
+    if plain.pop("format", None) != STATE_FORMAT:
+        raise InvalidWeights(f"{path}: not the state of a training; expected {STATE_FORMAT}")
+    return tensors, plain
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
@@ -147,9 +149,3 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
