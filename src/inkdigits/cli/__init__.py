@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
@@ -59,6 +60,20 @@ def _options(
     """Takes the options that stand before a command."""
 
 
+@contextlib.contextmanager
+def _logged_to_stderr() -> Iterator[None]:
+    """What the package says on its way, such as where it downloads from, is a line each; stdout has answers."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("inkdigits: %(message)s"))
+    log = logging.getLogger("inkdigits")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Runs one command and ends the process.
 
@@ -76,7 +91,8 @@ def main(args: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # file names needn't be UTF-8, nor the terminal
     try:
         try:
-            app(args, prog_name="inkdigits")
+            with _logged_to_stderr():
+                app(args, prog_name="inkdigits")
         finally:
             sys.stdout.flush()  # here, so that a reader that went away (`| head`) is noticed inside this try
     except BrokenPipeError:

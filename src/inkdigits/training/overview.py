@@ -121,7 +121,7 @@ def picture_of_samples(data: Dataset) -> Image.Image:
 def _title(data: Dataset) -> str:
     if data.labels is None:
         return f"{data.name}: the first of {len(data):,} samples, without labels"
-    return f"{data.name}: {COLUMNS} of each class, evenly out of {len(data):,} samples"
+    return f"{data.name}: up to {COLUMNS} of each class, evenly out of {len(data):,} samples"
 
 
 def _rows(data: Dataset) -> list[tuple[str, str, NDArray[np.uint8]]]:
