@@ -62,7 +62,7 @@ def _options(
 
 @contextlib.contextmanager
 def _logged_to_stderr() -> Iterator[None]:
-    """What the package says on its way, such as where it downloads from, is a line each; stdout has answers."""
+    """What the package says on its way, such as where it downloads from: a line each, not among answers."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("inkdigits: %(message)s"))
     log = logging.getLogger("inkdigits")
