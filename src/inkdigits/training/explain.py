@@ -6,25 +6,21 @@ Knows nothing of pictures and how maps are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import UsageError
 from inkdigits.glyph import SIDE
-from inkdigits.model import SHIPPED, Model, softmax
-
-if TYPE_CHECKING:
-    from inkdigits.training.networks import Network
+from inkdigits.model import softmax
+from inkdigits.training.recogniser import Answers, Recogniser
 
 Method = Literal["grad-cam", "occlusion"]
 Glyph = NDArray[np.uint8]
 Map = NDArray[np.float32]
-Answers = Callable[[Glyph], NDArray[np.float32]]
 
 PATCH = 5  # px of 28: about a stroke and its edges
 STRIDE = 1  # px
@@ -83,88 +79,59 @@ class Explanation:
         }
 
 
-@dataclass(frozen=True)
-class Explainer:
-    """A recogniser, ready to be asked why.
+def explain(
+    recogniser: Recogniser,
+    glyph: Glyph,
+    methods: Sequence[Method],
+    *,
+    classes: Sequence[str] = (),
+    patch: int = PATCH,
+    stride: int = STRIDE,
+) -> Explanation:
+    """Why the predicted class, and why each of `classes`.
 
-    Attributes:
-        classes: the names of its classes.
-        logits: glyphs `uint8 (N, 28, 28)` to `float32 (N, classes)`.
-        temperature: that calibrates its confidence.
-        network: what Grad-CAM looks into; None for an ONNX file.
+    Args:
+        recogniser: who is asked.
+        glyph: `uint8 (28, 28)`.
+        methods: which maps to make.
+        classes: names of further classes.
+        patch: side of the square that occlusion blanks, pixels.
+        stride: how far it moves each time, pixels.
+
+    Raises:
+        UsageError: a class that isn't there, a patch that doesn't fit, Grad-CAM without a network.
     """
+    unknown = [name for name in classes if name not in recogniser.classes]
+    if unknown:
+        raise UsageError(f"class {unknown[0]!r} is unknown; there are {', '.join(recogniser.classes)}")
+    probabilities = softmax(recogniser.logits(glyph[None]), recogniser.temperature)[0]
+    names = dict.fromkeys([recogniser.classes[int(probabilities.argmax())], *classes])
+    chosen = [recogniser.classes.index(name) for name in names]
+    maps = {method: _maps(recogniser, method, glyph, chosen, patch, stride) for method in methods}
+    explained = tuple(
+        Explained(name, float(probabilities[c]), {method: maps[method][i] for method in methods})
+        for i, (name, c) in enumerate(zip(names, chosen, strict=True))
+    )
+    return Explanation(glyph, recogniser.classes, tuple(probabilities.tolist()), explained)
 
-    classes: tuple[str, ...]
-    logits: Answers
-    temperature: float = 1.0
-    network: Network | None = None
 
-    @classmethod
-    def load(cls, weights: Path | None = None) -> Explainer:
-        """From a run folder, a safetensors or an ONNX file; None takes the package's own weights.
+def _maps(
+    recogniser: Recogniser, method: Method, glyph: Glyph, chosen: list[int], patch: int, stride: int
+) -> list[Map]:
+    if method == "occlusion":
 
-        Raises:
-            InvalidWeights: missing, cut short, changed, or of another kind.
-        """
-        if weights is None or weights.suffix == ".onnx":
-            model = Model.load(weights or SHIPPED)
-            return cls(model.classes, model.logits, model.temperature)
-        from inkdigits.training.checkpoint import load_weights
-        from inkdigits.training.loop import predict
+        def score(glyphs: Glyph) -> Map:
+            return log_odds(recogniser.logits(glyphs) / np.float32(recogniser.temperature))
 
-        known = load_weights(weights)
-        network = known.network
-        temperature = float(known.facts.get("temperature", 1.0))
-        return cls(known.classes, lambda glyphs: predict(network, glyphs), temperature, network)
-
-    def explain(
-        self,
-        glyph: Glyph,
-        methods: Sequence[Method],
-        *,
-        classes: Sequence[str] = (),
-        patch: int = PATCH,
-        stride: int = STRIDE,
-    ) -> Explanation:
-        """Why the predicted class, and why each of `classes`.
-
-        Args:
-            glyph: `uint8 (28, 28)`.
-            methods: which maps to make.
-            classes: names of further classes.
-            patch: side of the square that occlusion blanks, pixels.
-            stride: how far it moves each time, pixels.
-
-        Raises:
-            UsageError: a class that isn't there, a patch that doesn't fit, Grad-CAM without a network.
-        """
-        unknown = [name for name in classes if name not in self.classes]
-        if unknown:
-            raise UsageError(f"class {unknown[0]!r} is unknown; there are {', '.join(self.classes)}")
-        probabilities = softmax(self.logits(glyph[None]), self.temperature)[0]
-        best = self.classes[int(probabilities.argmax())]
-        chosen = [self.classes.index(name) for name in dict.fromkeys([best, *classes])]
-        maps = {method: self._maps(method, glyph, chosen, patch, stride) for method in methods}
-        explained = tuple(
-            Explained(
-                self.classes[c], float(probabilities[c]), {method: maps[method][i] for method in methods}
-            )
-            for i, c in enumerate(chosen)
+        return list(occlude(score, glyph, patch, stride)[chosen])
+    if recogniser.network is None:
+        raise UsageError(
+            "Grad-CAM needs a trained network, which an ONNX file doesn't hold: "
+            "train one with 'inkdigits train', then name its run folder with --weights"
         )
-        return Explanation(glyph, self.classes, tuple(probabilities.tolist()), explained)
+    from inkdigits.training.gradcam import grad_cam
 
-    def _maps(self, method: Method, glyph: Glyph, chosen: list[int], patch: int, stride: int) -> list[Map]:
-        if method == "occlusion":
-            calibrated = occlude(lambda g: log_odds(self.logits(g) / self.temperature), glyph, patch, stride)
-            return [calibrated[c] for c in chosen]
-        if self.network is None:
-            raise UsageError(
-                "Grad-CAM needs the trained network, which an ONNX file doesn't hold: "
-                "train one with 'inkdigits train', then name its run folder with --weights"
-            )
-        from inkdigits.training.gradcam import grad_cam
-
-        return [grad_cam(self.network, glyph, c) for c in chosen]
+    return [grad_cam(recogniser.network, glyph, c) for c in chosen]
 
 
 def occlude(score: Answers, glyph: Glyph, patch: int = PATCH, stride: int = STRIDE) -> Map:

@@ -25,11 +25,12 @@ import torch
 from numpy.typing import NDArray
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
-from inkdigits.errors import DataUnavailable, ParityError, UsageError
+from inkdigits.confidence import fit_rule, fit_temperature
+from inkdigits.errors import DataUnavailable, InvalidData, ParityError, UsageError
 from inkdigits.glyph import FIT, SIDE
-from inkdigits.model import Model
+from inkdigits.model import Model, softmax
 from inkdigits.training.checkpoint import Weights
-from inkdigits.training.datasets import load_data
+from inkdigits.training.datasets import Dataset, load_data
 from inkdigits.training.files import write_whole
 from inkdigits.training.loop import predict
 from inkdigits.training.networks import Network, count_parameters
@@ -81,6 +82,26 @@ def export_onnx(
     write_whole(path, content)
     write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     return card
+
+
+def calibrate(weights: Weights, data: Dataset) -> tuple[float, dict[str, float]]:
+    """Temperature, and the thresholds for `extra`, fitted on labelled data that trained nothing.
+
+    Too few samples, or too many errors among the surest, support no threshold: then there are none.
+
+    Raises:
+        InvalidData: no labels, or other classes than the network's.
+    """
+    if data.labels is None or data.classes != weights.classes:
+        raise InvalidData(
+            f"{data.name}: to calibrate on, it must have labels, and the classes of the weights"
+        )
+    logits = predict(weights.network, data.images)
+    temperature = fit_temperature(logits, data.labels)
+    rule = fit_rule(softmax(logits, temperature), data.labels)
+    if rule.accept_at == 1:
+        return temperature, {}
+    return temperature, {"accept_at": rule.accept_at, "digit_at": rule.digit_at}
 
 
 def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigits") -> bytes:
