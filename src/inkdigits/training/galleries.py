@@ -1,0 +1,71 @@
+"""Digits to sheets: samples, answers, errors. Knows the house style; the charts are in plots.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.training.datasets import Dataset
+from inkdigits.training.drawing import LineStyle, Tile, draw_sheet
+from inkdigits.training.evaluate import Answers
+
+Labels = NDArray[np.int64]
+
+
+def draw_samples(path: Path, data: Dataset, labels: Labels, columns: int = 12) -> None:
+    """Writes a row of samples for each class, spread evenly over the data."""
+    tiles: list[Tile | None] = []
+    for index in range(len(data.classes)):
+        members = spread(np.flatnonzero(labels == index), columns)
+        tiles += [Tile(data.images[member]) for member in members]
+        tiles += [None] * (columns - len(members))
+    detail = f"{len(data):,} images, {len(data.classes)} classes, a row each"
+    draw_sheet(path, f"Samples of {data.name}", detail, tiles, columns=columns, row_names=data.classes)
+
+
+def draw_predictions(
+    path: Path, data: Dataset, labels: Labels, answers: Answers, count: int = 50, columns: int = 10
+) -> None:
+    """Writes samples spread evenly over the data with answer, confidence, and the truth where it differs."""
+    chosen = spread(np.arange(len(data)), count)
+    tiles = [_tile(data, labels, answers, index, "alarming") for index in chosen]
+    wrong = int((answers.predicted[chosen] != labels[chosen]).sum())
+    detail = f"{len(tiles) - wrong} right, {wrong} wrong (truth → answer); below, the confidence"
+    draw_sheet(path, f"Answers for {len(tiles)} samples", detail, tiles, columns=columns)
+
+
+def draw_misclassified(
+    path: Path, data: Dataset, labels: Labels, answers: Answers, count: int = 100, columns: int = 10
+) -> None:
+    """Writes the wrong answers, most confident first; a picture that says so when there are none."""
+    wrong = np.flatnonzero(answers.predicted != labels)
+    worst = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:count]
+    tiles = [_tile(data, labels, answers, index, "strong") for index in worst]
+    which = "all of them" if len(wrong) <= count else f"the {count} most confident"
+    detail = f"{which}, surest first: truth → answer; below, the confidence in it"
+    if not tiles:
+        detail = f"none: all {len(data):,} samples were answered rightly"
+    draw_sheet(path, f"Wrong answers: {len(wrong):,} of {len(data):,}", detail, tiles, columns=columns)
+
+
+def spread(indices: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """At most `count` of the indices, evenly spaced, first and last among them."""
+    if len(indices) <= count:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, count).round().astype(int)])
+
+
+def percent(share: float) -> str:
+    """With one place, but never rounded up to a certainty."""
+    return "> 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
+
+
+def _tile(data: Dataset, labels: Labels, answers: Answers, index: int, when_wrong: LineStyle) -> Tile:
+    truth, answer = data.classes[labels[index]], data.classes[answers.predicted[index]]
+    confidence = percent(answers.confidence[index])
+    if truth == answer:
+        return Tile(data.images[index], ((answer, "strong"), (confidence, "quiet")))
+    second: LineStyle = "alarming" if when_wrong == "alarming" else "quiet"
+    return Tile(data.images[index], ((f"{truth} → {answer}", when_wrong), (confidence, second)))
