@@ -161,7 +161,8 @@ def _slow_noise(length: int, columns: int, rng: Random) -> Layer:
 def paper(size: Size, colour: tuple[int, int, int], rng: Random, grain: float = 2.0) -> Layer:
     """A sheet of one colour with grain, `(H, W, 3)`."""
     noise = rng.normal(scale=grain / 255, size=(size[1], size[0], 1))
-    return np.array(colour) / 255 + noise
+    sheet: Layer = np.array(colour) / 255 + noise
+    return sheet
 
 
 def lit(picture: Layer, dark: float, direction: tuple[float, float]) -> Layer:
