@@ -161,8 +161,7 @@ def _slow_noise(length: int, columns: int, rng: Random) -> Layer:
 def paper(size: Size, colour: tuple[int, int, int], rng: Random, grain: float = 2.0) -> Layer:
     """A sheet of one colour with grain, `(H, W, 3)`."""
     noise = rng.normal(scale=grain / 255, size=(size[1], size[0], 1))
-    sheet: Layer = np.array(colour) / 255 + noise
-    return sheet
+    return np.array(colour) / 255 + noise
 
 
 def lit(picture: Layer, dark: float, direction: tuple[float, float]) -> Layer:
@@ -170,7 +169,7 @@ def lit(picture: Layer, dark: float, direction: tuple[float, float]) -> Layer:
     height, width = picture.shape[:2]
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     along = (x * direction[0] + y * direction[1]) / sum(direction)
-    return picture * (1 - (1 - dark) * along**1.5)[:, :, None]
+    return np.asarray(picture * (1 - (1 - dark) * along**1.5)[:, :, None], np.float64)
 
 
 def inked(sheet: Layer, ink: Layer, colour: tuple[int, int, int], opacity: float = 1.0) -> Layer:
