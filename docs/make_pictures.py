@@ -18,7 +18,7 @@ from inkdigits.training.drawing import BLUE, INK, MUTED, VERMILLION, drawing
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 IMAGES = ROOT / "docs" / "images"
-STEPPED = ("photo-shadow.png", "ruled-paper.png", "white-on-black.png")
+STEPPED = ("4-pencil.png", "9-in-a-corner.jpg", "3-chalk.jpg")
 COLUMNS = 8
 
 

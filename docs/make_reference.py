@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer.main
 
@@ -33,7 +33,7 @@ def reference() -> str:
     group: Any = typer.main.get_command(app)
     told = [(name, command) for name, command in group.commands.items() if not command.hidden]
     contents = "\n".join(f"- [`{name}`](#inkdigits-{name}): {_summary(command)}" for name, command in told)
-    general = "\n".join(_rows(group.params))
+    general = "\n".join(_rows(group))
     sections = "\n".join(_section(name, command) for name, command in told)
     return f"{HEAD}\n{contents}\n\n| option | what it does |\n| --- | --- |\n{general}\n\n{sections}"
 
@@ -41,23 +41,53 @@ def reference() -> str:
 def _section(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join([f"inkdigits {name}", "[OPTIONS]", *(_metavar(a) for a in arguments)])
-    rows = "\n".join(_rows(command.params))
+    rows = "\n".join(_rows(command))
     table = f"| argument or option | what it does |\n| --- | --- |\n{rows}\n" if rows else ""
     return f"## inkdigits {name}\n\n    {usage}\n\n{_text(command.help)}\n\n{table}"
 
 
-def _rows(params: list[Any]) -> Iterator[str]:
-    for p in params:
+def _rows(command: Any) -> Iterator[str]:
+    kinds = get_type_hints(command.callback)
+    for p in command.params:
         if p.hidden:
             continue
-        names = ", ".join(f"`{o}`" for o in [*p.opts, *p.secondary_opts])
+        kind = kinds.get(p.name, bool)
+        names = ", ".join(f"`{o}`" for o in [*p.opts, *p.secondary_opts]) + _value(p, kind)
         if p.param_type_name == "argument":
-            names = f"`{_metavar(p)}`"
-        yield f"| {names} | {_text(p.help, joined=True)}{_default(p)} |"
+            names = f"`{_metavar(p)}`".replace("|", "\\|")
+        yield f"| {names} | {_text(p.help, joined=True)}{_choices(kind)}{_default(p)} |"
+
+
+def _value(option: Any, kind: Any) -> str:
+    """What stands after an option: a name for its value, or nothing where it is a switch."""
+    if option.metavar:
+        return f" *{option.metavar}*"
+    kinds = {int: " *N*", float: " *X*", Path: " *PATH*", str: " *TEXT*"}
+    if _literals(kind):
+        return " *CHOICE*"
+    return next((name for one, name in kinds.items() if one in _parts(kind)), "")
+
+
+def _choices(kind: Any) -> str:
+    literals = _literals(kind)
+    return f" One of {', '.join(f'`{one}`' for one in literals)}." if literals else ""
+
+
+def _literals(kind: Any) -> tuple[str, ...]:
+    """The values of a Literal, also of one that may be None."""
+    for one in _parts(kind):
+        if get_origin(one) is Literal:
+            return get_args(one)
+    return ()
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """A type and all that it is made of: `list[str] | None` is also `list[str]`, `str` and None."""
+    return (kind, *(part for inner in get_args(kind) for part in _parts(inner)))
 
 
 def _metavar(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
+    name = (argument.metavar or argument.name.upper()).strip("[]")
     name = f"{name}…" if argument.nargs == -1 or argument.multiple else name
     return name if argument.required else f"[{name}]"
 
