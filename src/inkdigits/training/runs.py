@@ -1,4 +1,4 @@
-"""Run folders: `runs/train/NAME`, what lies in one, and how it was made. Knows files; knows nothing of training."""
+"""Run folders: `runs/train/NAME`, what lies in one, and how it was made. Knows files, not training."""
 
 from __future__ import annotations
 
@@ -49,23 +49,33 @@ class Epoch:
 
 
 def new_run(root: Path, name: str) -> Path:
-    """A fresh folder `root/NAME`, or `NAME2`, `NAME3` … : no run is ever overwritten, also by two at once.
+    """A fresh run folder `root/NAME`, or `NAME2`, `NAME3` …, with an empty `weights/` in it.
+
+    Raises:
+        OutputError: the folder can't be made.
+    """
+    run = new_folder(root, name)
+    new_folder(run, "weights")
+    return run
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """A fresh folder `root/NAME`, or `NAME2`, `NAME3` …: none is ever overwritten, also by two at once.
 
     Raises:
         OutputError: the folder can't be made.
     """
     for number in count(1):
-        run = root / (name if number == 1 else f"{name}{number}")
+        folder = root / (name if number == 1 else f"{name}{number}")
         try:
-            run.mkdir(parents=True)
-            (run / "weights").mkdir()
+            folder.mkdir(parents=True)
         except FileExistsError:
-            if not run.is_dir():
-                raise OutputError(f"{run}: is a file; name another folder with --root") from None
+            if not folder.is_dir():
+                raise OutputError(f"{folder}: is a file; name another folder") from None
             continue
         except OSError as e:
-            raise OutputError(f"{run}: can't be made ({e.strerror}); name another folder with --root") from e
-        return run
+            raise OutputError(f"{folder}: can't be made ({e.strerror}); name another folder") from e
+        return folder
     raise AssertionError("count() ends")
 
 
