@@ -47,7 +47,7 @@ def draw_class_distribution(path: Path, counts: Mapping[str, Sequence[int]], cla
     """
     places = np.arange(len(classes))
     width = 0.8 / len(counts)
-    with drawing(path, max(7.0, 0.2 * len(classes) * (1 + len(counts))), 3.9) as figure:
+    with drawing(path, max(5.8, 0.18 * len(classes) * (1 + len(counts))), 3.9) as figure:
         axes = figure.add_subplot()
         for index, (name, samples) in enumerate(counts.items()):
             shares = np.array(samples) / sum(samples)
@@ -177,7 +177,7 @@ def draw_class_scores(path: Path, metrics: Metrics) -> None:
     """Writes precision, recall and F1 of each class that occurs, as points on a line a class."""
     rows = [row for row in metrics.per_class if row.support]
     columns = (("precision", BLUE, "o"), ("recall", ORANGE, "s"), ("F1", GREEN, "D"))
-    with drawing(path, 7.0, 1.7 + 0.36 * len(rows)) as figure:
+    with drawing(path, 5.8, 1.7 + 0.34 * len(rows)) as figure:
         axes = figure.add_subplot()
         places = np.arange(len(rows))
         for offset, (label, colour, marker) in zip((-0.22, 0, 0.22), columns, strict=True):
@@ -222,7 +222,7 @@ def draw_rejection(path: Path, metrics: Metrics, curve: Floats) -> None:
         curve: what `accuracy_of_surest` gives, `float (N,)`.
     """
     rejected = 1 - np.arange(1, len(curve) + 1) / len(curve)
-    with drawing(path, 7.0, 4.0) as figure:
+    with drawing(path, 5.8, 3.9) as figure:
         axes = figure.add_subplot()
         axes.plot(rejected[rejected <= 0.2], curve[rejected <= 0.2], color=BLUE)
         for point in metrics.rejection:
