@@ -46,7 +46,7 @@ def glyph_from_grey(grey: Grey) -> Grey | None:
         grey: `uint8 (H, W)`, dark on light or light on dark, of any size, with margin or none.
 
     Returns:
-        `uint8 (28, 28)`, or None when the picture is blank. A picture that is a glyph already comes back as it is.
+        `uint8 (28, 28)`, or None when the picture is blank. A glyph comes back as it is.
     """
     if is_glyph(grey):
         return grey.copy()
@@ -227,15 +227,17 @@ def _fit(ink: Ink) -> Ink:
         return ink
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if scale > 1:
-        return np.clip(np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC), np.float32), 0, 1)
+        larger = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC), np.float32)
+        return np.clip(larger, np.float32(0), np.float32(1))
     lacking = THINNEST / scale - stroke_width(ink)
     if lacking >= 1:
         grow = round(lacking) + 1
-        # the pen grows outwards by half of what it lacks on each side; the box grows with it
-        ink = cv2.copyMakeBorder(
-            ink, grow // 2, grow // 2, grow // 2, grow // 2, cv2.BORDER_CONSTANT, value=0
-        )
-        ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow)))
+        margin = (
+            grow // 2
+        )  # the pen grows outwards by half of what it lacks on each side; the box grows with it
+        padded = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+        pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow))
+        ink = np.asarray(cv2.dilate(padded, pen), np.float32)
     return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.float32)
 
 

@@ -128,7 +128,7 @@ def _extent(profile: Tensor) -> Tensor:
 
 
 def _displacement(how: Augment, draw: _Draw, strength: float) -> Tensor:
-    """Smooth random field `(N, 28, 28, 2)` in grid units: coarse noise, interpolated (after Simard et al. 2003)."""
+    """Smooth random field `(N, 28, 28, 2)`, grid units: interpolated noise (after Simard et al. 2003)."""
     knots = max(3, math.ceil(SIDE / how.elastic_scale))
     noise = torch.randn(draw.count, 2, knots, knots, generator=draw.generator, device=draw.device)
     smooth = F.interpolate(noise, size=(SIDE, SIDE), mode="bicubic", align_corners=True)

@@ -1,4 +1,4 @@
-"""Where to compute, in which precision, with how many threads. Knows PyTorch, and nothing of what is computed."""
+"""Where to compute, in which precision, with how many threads. Knows PyTorch; not what is computed."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def choose(device: str = "auto", precision: str = "auto", threads: int | None = 
 def probe_threads(seconds: float = 0.6) -> int:
     """How many threads train fastest here and now.
 
-    More can be far slower when neighbours are busy: threads wait for each other at every layer. Each candidate
-    trains a small network for a moment, in turns; the median decides, and more threads must win by a tenth.
+    More can be far slower when neighbours are busy: threads wait for each other at every layer. Each
+    candidate trains a small network for a moment, in turns; the median decides, and more threads must win
+    by a tenth.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     candidates = sorted({1, *(n for n in (2, 4, 8, 16) if n < cores), min(cores, 32)})
@@ -85,7 +86,7 @@ def _small_step() -> Callable[[], None]:
     """One training step of a small convolutional network, 64 glyphs."""
     network = nn.Sequential(
         nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3), nn.ReLU()
-    ).to(memory_format=torch.channels_last)
+    )
     glyphs = torch.rand(64, 1, 28, 28).contiguous(memory_format=torch.channels_last)
 
     def step() -> None:

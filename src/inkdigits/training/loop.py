@@ -1,7 +1,7 @@
 """The training loop in full view: recipe and data in, a trained network out.
 
     glyphs = whole data set, one uint8 tensor on the device
-    each epoch: shuffle by (seed, epoch) · each step: take a batch, augment, forward, backward, update, average
+    each epoch: shuffle by (seed, epoch) · each step: batch, augment, forward, backward, update, average
                 validate · keep the best · write weights, then the state · report
 
 Every random draw of an epoch comes from (seed, epoch), so a training that was killed goes on from its last
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,20 +20,20 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from inkdigits.errors import InvalidData, TrainingDiverged, UsageError
-from inkdigits.training import checkpoint, devices, runs, strokes
+from inkdigits.errors import TrainingDiverged, UsageError
+from inkdigits.training import checkpoint, devices, runs
 from inkdigits.training.augment import augment
-from inkdigits.training.datasets import Dataset, split_validation
+from inkdigits.training.batches import Batches
+from inkdigits.training.datasets import Dataset
 from inkdigits.training.networks import Network, count_parameters
 from inkdigits.training.optimization import Stepper, make_optimizer
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.runs import Epoch
 
-DRAWN = 40_000  # glyphs in each pool of drawn ones
 CALM = 1 / 3  # how much of the distortion stays in the calm epochs at the end
 
 
@@ -151,22 +151,17 @@ class _Training:
     ) -> None:
         self.recipe, self.seed, self.compute = recipe, seed, compute
         self.classes, self.data_name, self.data_sha256 = data.classes, data.name, data.sha256
-        self.images, self.labels, self.validation = _placed(recipe, data, compute.device)
-        self.pools = _drawn_pools(recipe, seed, data.classes, compute.device)
+        self.batches = Batches(recipe, data, seed, compute.device)
         torch.manual_seed(seed)
         self.network = _first_network(recipe, len(data.classes), start).to(compute.device)
         self.averaged = (
-            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+            AveragedModel(self.network, multi_avg_fn=_averaging(recipe.ema), use_buffers=True)
             if recipe.ema
             else None
         )
         self.forward: nn.Module = torch.compile(self.network) if compiled else self.network  # type: ignore[assignment]
         self.optimizer = make_optimizer(recipe, self.network, compute.device)
-        self.real = max(
-            1, round(recipe.batch_size * (1 - recipe.augment.synthetic - recipe.augment.negatives))
-        )
-        self.steps = math.ceil(len(self.images) / self.real)
-        self.stepper = Stepper(recipe, self.optimizer, self.steps)
+        self.stepper = Stepper(recipe, self.optimizer, self.batches.steps)
         self.history: list[Epoch] = []
         self.best_epoch = 0
         self.best: dict[str, Tensor] = {}
@@ -187,7 +182,7 @@ class _Training:
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             learning_rate=self.stepper.learning_rate,
-            images_per_second=len(self.images) / learned,
+            images_per_second=len(self.batches) / learned,
             seconds=time.perf_counter() - began,
         )
         self.history.append(epoch)
@@ -200,20 +195,18 @@ class _Training:
         """One pass over the images; mean loss and accuracy on the way."""
         generator = torch.Generator(self.compute.device).manual_seed(self._epoch_seed(number))
         torch.manual_seed(self._epoch_seed(number))  # dropout draws from the global generator
-        order = torch.randperm(len(self.images), generator=generator, device=self.compute.device)
         strength = CALM if number > self.recipe.epochs - self.recipe.calm_epochs else 1.0
         self.forward.train()
         totals = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
-        for step in range(self.steps):
-            chosen = order[step * self.real : (step + 1) * self.real]
-            glyphs, labels = self._batch(chosen, generator)
+        done = 0
+        for step, (glyphs, labels, real) in enumerate(self.batches.shuffled(generator), start=1):
             varied = augment(glyphs, self.recipe.augment, generator, strength)
-            loss, right = self._update(varied, labels, len(chosen))
-            totals += torch.stack([loss.detach() * len(chosen), right]).double()
-            if (step + 1) % self._reporting == 0 or step + 1 == self.steps:
-                done = min((step + 1) * self.real, len(self.images))
+            loss, right = self._update(varied, labels, real)
+            totals += torch.stack([loss.detach() * real, right]).double()
+            done += real
+            if step % self._reporting == 0 or step == self.batches.steps:
                 self._tell(number, done, float(totals[0]) / done, watch)
-        mean_loss, accuracy = (totals / len(self.images)).tolist()
+        mean_loss, accuracy = (totals / len(self.batches)).tolist()
         return mean_loss, accuracy
 
     def _update(self, glyphs: Tensor, labels: Tensor, real: int) -> tuple[Tensor, Tensor]:
@@ -222,7 +215,7 @@ class _Training:
             logits = self.forward(glyphs).float()
         loss = batch_loss(logits, labels, self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
         self.optimizer.step()
@@ -231,23 +224,12 @@ class _Training:
             self.averaged.update_parameters(self.network)
         return loss, (logits[:real].argmax(1) == labels[:real]).sum()
 
-    def _batch(self, chosen: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Real glyphs first, then drawn digits and drawn non-digits (label −1) in the recipe's shares."""
-        glyphs, labels = [self.images[chosen]], [self.labels[chosen]]
-        for share, (pool, pool_labels) in self.pools:
-            count = round(len(chosen) * share / self.real * self.recipe.batch_size)
-            drawn = torch.randint(len(pool), (count,), generator=generator, device=pool.device)
-            glyphs.append(pool[drawn])
-            labels.append(pool_labels[drawn])
-        return torch.cat(glyphs), torch.cat(labels)
-
     def _validate(self) -> tuple[float | None, float | None]:
-        if self.validation is None or self.validation.labels is None:
+        validation = self.batches.validation
+        if validation is None or validation.labels is None:
             return None, None
-        logits = torch.from_numpy(
-            predict(self.kept(), self.validation.images, device=str(self.compute.device))
-        )
-        labels = torch.from_numpy(self.validation.labels)
+        logits = torch.from_numpy(predict(self.kept(), validation.images, device=str(self.compute.device)))
+        labels = torch.from_numpy(validation.labels)
         accuracy = float((logits.argmax(1) == labels).double().mean())
         return float(F.cross_entropy(logits, labels)), accuracy
 
@@ -258,12 +240,12 @@ class _Training:
                 f"(now {self.stepper.learning_rate:g}); the last whole epoch is kept"
             )
         if watch is not None:
-            watch.step(number, done, len(self.images), loss)
+            watch.step(number, done, len(self.batches), loss)
 
     @property
     def _reporting(self) -> int:
         """Steps between reports: about 50 an epoch, since each waits for the device."""
-        return max(1, self.steps // 50)
+        return max(1, self.batches.steps // 50)
 
     def _epoch_seed(self, number: int) -> int:
         return self.seed * 1_000_003 + number
@@ -378,45 +360,18 @@ class _Training:
         }
 
 
-Pool = tuple[Tensor, Tensor]
+def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Exponential moving average; its memory grows to `decay` with the steps: the start is forgotten."""
 
+    def average(averaged: Any, current: Any, steps: Tensor) -> None:
+        reached = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        get_ema_multi_avg_fn(reached)(averaged, current, steps)  # type: ignore[no-untyped-call]
 
-def _placed(recipe: Recipe, data: Dataset, device: torch.device) -> tuple[Tensor, Tensor, Dataset | None]:
-    """Training glyphs and labels on the device, and what is held out."""
-    if data.labels is None:
-        raise InvalidData(f"{data.name}: has no labels, so nothing can be learned from it")
-    training, validation = data, None
-    if recipe.validation:
-        if len(data) < 2 * recipe.validation:
-            raise InvalidData(
-                f"{data.name}: {len(data)} samples, but {recipe.validation} would be held out for validation; "
-                f"set a smaller one with --set validation={len(data) // 6}"
-            )
-        training, validation = split_validation(data, recipe.validation)
-    assert training.labels is not None
-    glyphs = torch.from_numpy(np.ascontiguousarray(training.images)).to(device)
-    return glyphs, torch.from_numpy(np.ascontiguousarray(training.labels)).to(device), validation
-
-
-def _drawn_pools(
-    recipe: Recipe, seed: int, classes: tuple[str, ...], device: torch.device
-) -> list[tuple[float, Pool]]:
-    """The share of each batch, and what it is drawn from: digits and non-digits made of strokes."""
-    how = recipe.augment
-    if how.synthetic + how.negatives >= 0.9:
-        raise UsageError(
-            "augment.synthetic and augment.negatives leave less than a tenth of each batch for the data"
-        )
-    if how.synthetic and classes != tuple("0123456789"):
-        raise UsageError(
-            f"augment.synthetic draws digits, but the classes are {', '.join(classes)}: set it to 0"
-        )
-    makers = [(how.synthetic, strokes.draw_digits), (how.negatives, strokes.draw_others)]
-    return [(share, make(DRAWN, seed, device)) for share, make in makers if share]
+    return average
 
 
 def _first_network(recipe: Recipe, classes: int, start: checkpoint.Weights | None) -> Network:
-    """Random weights, or those given wherever their shapes fit: with other classes, all but the last layer."""
+    """Random weights, or those given wherever shapes fit: with other classes, all but the last layer."""
     network = Network(recipe.layers, classes=classes)
     if start is not None:
         wanted = network.state_dict()

@@ -6,7 +6,7 @@ A network is written as a list of layers, in reading order, so that a recipe is 
 
 | layer | what it is |
 | --- | --- |
-| `conv W K [valid]` | W filters of K×K, zero padding to the same size unless `valid`; no bias when `norm` follows |
+| `conv W K [valid]` | W filters of K×K, padded to the same size unless `valid`; no bias before `norm` |
 | `depthwise K [valid]` | one K×K filter a channel |
 | `residual W` | conv 3, norm, relu, conv 3, norm, added to the input (1×1 conv when widths differ), relu |
 | `norm` · `relu` · `silu` · `gelu` | batch norm; activations |

@@ -23,8 +23,8 @@ class Augment:
     """How training glyphs are varied; 0 turns a kind off. Order: as written here.
 
     Attributes:
-        synthetic: share of each batch that is drawn from stroke skeletons instead (see `strokes.py`).
-        negatives: share of each batch that is no digit at all (letters, scribbles), taught as "can't say".
+        synthetic: share of each batch that is drawn from stroke skeletons instead (`strokes.py`).
+        negatives: share of each batch that is no digit (letters, scribbles), taught as "can't say".
         rotation: degrees, uniform within ±.
         shift: pixels, uniform within ±, both ways.
         zoom: relative size, uniform within 1 ± zoom.
@@ -32,7 +32,7 @@ class Augment:
         shear: horizontal slant, tangent, uniform within ±.
         elastic: root mean square of a smooth random displacement, pixels (Simard et al. 2003).
         elastic_scale: how wide its waves are, pixels.
-        refit: share of glyphs whose ink is stretched to a box of random proportions, as small scans store them.
+        refit: share of glyphs whose ink is stretched to a box of random proportions, as some scans are.
         thickness: pixels that strokes may grow or shrink, uniform within ±.
         low_resolution: share of glyphs that pass through a coarser grid.
         hard_edges: share of glyphs whose greys are pushed towards black and white.
@@ -76,8 +76,8 @@ class Recipe:
         momentum: of sgd and rmsprop; first beta of adam and adamw.
         second_beta: of adam and adamw; smoothing of rmsprop.
         weight_decay: of the optimiser; biases and norms are left out.
-        schedule: constant, step (×`factor` each `step_epochs`), plateau (×`factor` after `patience` epochs without
-            a better validation loss), one-cycle (up for `warmup` of the steps, then down), cosine.
+        schedule: constant, step (×`factor` each `step_epochs`), plateau (×`factor` after `patience` epochs
+            without a better validation loss), one-cycle (up for `warmup` of the steps, then down), cosine.
         label_smoothing: 0 to 1.
         ema: decay a step of the averaged weights that are validated and kept; 0 turns averaging off.
         stop_after: early stopping, epochs without a better validation loss; 0 turns it off.
@@ -274,6 +274,42 @@ TWO_CONV = Recipe(
     learning_rate=1e-3,
 )
 
+ROBUST = Recipe(
+    name="robust",
+    about="the recogniser that ships: other people's hands and pens, and what is no digit",
+    layers=(
+        *("conv 32 3", "norm", "relu", "conv 32 3", "norm", "relu", "pool"),
+        *("conv 64 3", "norm", "relu", "conv 64 3", "norm", "relu", "pool", "dropout 0.1"),
+        *("conv 96 3", "norm", "relu", "conv 96 3", "norm", "relu", "global", "dropout 0.1", "dense"),
+    ),
+    epochs=24,
+    batch_size=256,
+    optimizer="adamw",
+    learning_rate=4e-3,
+    weight_decay=0.02,
+    schedule="one-cycle",
+    ema=0.998,
+    keep="last",
+    augment=Augment(
+        synthetic=0.2,
+        negatives=0.12,
+        rotation=14,
+        shift=1.2,
+        zoom=0.1,
+        stretch=0.45,
+        shear=0.3,
+        elastic=1.0,
+        elastic_scale=5,
+        refit=0.2,
+        thickness=1.3,
+        low_resolution=0.2,
+        hard_edges=0.3,
+        contrast=0.3,
+        erase=0.1,
+    ),
+    calm_epochs=4,
+)
+
 FAST = Recipe(
     name="fast",
     about="99% in seconds: a small network with batch norm, one-cycle, averaged weights",
@@ -289,5 +325,5 @@ FAST = Recipe(
     augment=Augment(shift=1),
 )
 
-RECIPES: dict[str, Recipe] = {r.name: r for r in (FAST, TINY, TWO_CONV, LENET5, THREE_CONV)}
+RECIPES: dict[str, Recipe] = {r.name: r for r in (FAST, TINY, TWO_CONV, LENET5, THREE_CONV, ROBUST)}
 DEFAULT = FAST.name

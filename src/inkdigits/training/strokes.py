@@ -1,9 +1,10 @@
 """Digits as the world writes them, and things that are no digits, drawn from stroke skeletons.
 
-MNIST's writers were American. Elsewhere a 1 has a long upstroke, a 7 is crossed, a 4 is open, a 2 has a loop, a
-5 loses its bar. Each way of writing (allograph, in skeletons.json) is a few strokes of control points; a batch
-is jittered, smoothed (Catmull-Rom: linear in the control points, so one matrix an allograph) and rendered as
-distance to the strokes, on the tensor's own device. Knows PyTorch and the glyph; nothing of data or training.
+MNIST's writers were American. Elsewhere a 1 has a long upstroke, a 7 is crossed, a 4 is open, a 2 has a
+loop, a 5 loses its bar. Each way of writing (allograph, in skeletons.json) is a few strokes of control
+points; a batch is jittered, smoothed (Catmull-Rom: linear in the control points, so one matrix an
+allograph) and rendered as distance to the strokes, on the tensor's own device.
+Knows PyTorch and the glyph; nothing of data or training.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _jittered(skeletons: Skeletons, forms: Tensor, generator: Generator) -> tupl
     narrow = 0.5 + 0.5 * torch.rand(len(forms), 1, generator=generator)
     slant = 0.25 * torch.randn(len(forms), 1, generator=generator) + 0.1
     x = x * narrow + slant * (1 - y)
-    lines = skeletons.blend[forms] @ torch.stack([x, y], dim=-1)
+    lines: Tensor = skeletons.blend[forms] @ torch.stack([x, y], dim=-1)
     return lines, skeletons.drawn[forms]
 
 
@@ -105,12 +106,12 @@ def _scribbles(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
     length = torch.randint(5, SCRIBBLE + 1, (count, 1), generator=generator)
     last = torch.minimum(torch.arange(SCRIBBLE)[None], length - 1)
     walk = walk.gather(1, last[..., None].expand(-1, -1, 2))  # the pen rests at the end
-    blend = _smoothing(SCRIBBLE, POINTS)
-    return blend @ walk, torch.ones(count, POINTS - 1, dtype=torch.bool)
+    lines: Tensor = _smoothing(SCRIBBLE, POINTS) @ walk
+    return lines, torch.ones(count, POINTS - 1, dtype=torch.bool)
 
 
 def _blots(count: int, generator: Generator) -> Tensor:
-    """Smooth noise cut at a level: blots, clothes, clouds, textures; as a photo without digits looks in a glyph."""
+    """Smooth noise cut at a level: blots, clothes, textures; as a photo without digits looks in a glyph."""
     glyphs = torch.zeros(count, SIDE, SIDE)
     for part, knots in zip(glyphs.chunk(4), (4, 6, 9, 14), strict=False):
         noise = torch.randn(len(part), 1, knots, knots, generator=generator)
@@ -145,7 +146,8 @@ def _fitted(lines: Tensor, drawn: Tensor, pen: Tensor) -> Tensor:
     ends, begins = scaled[:, 1:], scaled[:, :-1]
     weight = (ends - begins).norm(dim=-1) * drawn
     middle = ((ends + begins) / 2 * weight[..., None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1e-3)
-    return scaled - middle[:, None] + SIDE / 2
+    fitted: Tensor = scaled - middle[:, None] + SIDE / 2
+    return fitted
 
 
 def _draw(lines: Tensor, drawn: Tensor, radius: Tensor) -> Tensor:

@@ -1,0 +1,103 @@
+"""`inkdigits train`: a recipe and data to a run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkdigits.errors import UsageError
+
+if TYPE_CHECKING:
+    from inkdigits.training import session
+    from inkdigits.training.recipes import Recipe
+
+
+def train(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A recipe's name, or a recipe.json; `fast` unless said.", metavar="[RECIPE]"),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the recipe; repeat for several."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Glyphs a step.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    data: Annotated[
+        str, typer.Option(help="mnist-train, an IDX file, a Kaggle .csv, an .npz, a folder of folders.")
+    ] = "mnist-train",
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin with these weights (a run or .safetensors): fine-tuning."),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run instead of beginning one.")] = None,
+    root: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs/train"),
+    name: Annotated[str | None, typer.Option(help="Of the run folder; the recipe's unless said.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; chosen by a short probe unless said.")
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile fuse the network: for long trainings.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard files to the run.")
+    ] = False,
+    mnist: Annotated[Path | None, typer.Option(help="Look for MNIST's files in this folder first.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """Train a recogniser; write its weights, report and ONNX file to a fresh run folder."""
+    from inkdigits.cli.extras import require
+
+    require("train")
+    from inkdigits.training import session as sessions
+    from inkdigits.training.recipes import DEFAULT
+
+    if resume is not None:
+        if recipe is not None or options or epochs or batch_size or start:
+            raise UsageError("--resume goes on as the run began: give no recipe and none of its options")
+        finished = sessions.resume(resume, quiet=quiet, tensorboard=tensorboard)
+    else:
+        job = sessions.Job(
+            data=data,
+            seed=seed,
+            device=device,
+            precision=precision,
+            threads=threads,
+            compiled=compiled,
+            start=str(start) if start else None,
+            mnist=str(mnist) if mnist else None,
+            offline=offline,
+        )
+        wanted = _recipe(recipe or DEFAULT, options or [], epochs, batch_size)
+        finished = sessions.begin(wanted, job, root=root, name=name, quiet=quiet, tensorboard=tensorboard)
+    print(json.dumps(finished.to_dict()) if as_json else _summary(finished))
+
+
+def _recipe(name: str, options: list[str], epochs: int | None, batch_size: int | None) -> Recipe:
+    from inkdigits.training.recipes import load_recipe, with_options
+
+    short = {"epochs": epochs, "batch_size": batch_size}
+    given = [f"{option}={value}" for option, value in short.items() if value is not None]
+    return with_options(load_recipe(name), [*options, *given])
+
+
+def _summary(finished: session.Finished) -> str:
+    known = finished.to_dict()
+    accuracy = known["validation_accuracy"]
+    lines = [
+        f"recipe      {known['recipe']}, {known['parameters']:,} parameters",
+        f"epochs      {known['epochs']} in {known['seconds']:.1f} s, best {known['best_epoch']}",
+        "validation  " + ("nothing held out" if accuracy is None else f"{accuracy:.2%}"),
+        f"weights     {known['weights']}",
+        f"onnx        {known['onnx']}",
+        f"report      {known['report'] or 'none: nothing was held out; use inkdigits evaluate'}",
+    ]
+    return "\n".join(lines)
