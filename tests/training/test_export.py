@@ -1,4 +1,4 @@
-"""Export: an ONNX file answers as PyTorch does and says what it is; none is written that answers otherwise."""
+"""Export: an ONNX file answers as PyTorch does and says what it is; one that does not is never written."""
 
 from __future__ import annotations
 
