@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,8 @@ def _line(answer: Classification, width: int) -> str:
     mark = " " if answer.accepted else "?"
     sure = f"{source}  {mark} {_styled(str(answer.label), 'green' if answer.accepted else 'yellow')}"
     reason = "" if answer.reason is None else "  " + _styled(answer.reason.replace("_", " "), "yellow")
-    return f"{sure}  {answer.confidence:6.1%}{reason}"
+    percent = floor(answer.confidence * 1000) / 10  # 99.97% is shown as 99.9, not as a certainty
+    return f"{sure}  {percent:5.1f}%{reason}"
 
 
 def _styled(text: str, colour: str) -> str:

@@ -1,0 +1,257 @@
+"""Networks that are what their card says are opened, and answer whatever the batch; others are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from inkdigits.errors import InvalidData, InvalidWeights
+from inkdigits.model import BATCH, FORMAT, SHIPPED, Model, softmax
+from inkdigits.training.datasets import Dataset
+
+BANDS = 7  # classes of the network below: ink in rows 0–3, 4–7 …
+
+
+def network(
+    *,
+    input_name: str = "glyphs",
+    output_name: str = "logits",
+    input_type: int = TensorProto.UINT8,
+    shape: tuple[str | int, ...] = ("N", 28, 28),
+    classes: int = BANDS,
+    metadata: dict[str, str] | None = None,
+) -> bytes:
+    """A network made by hand: the logit of class c is the mean ink in rows 4c to 4c + 3."""
+    bands = np.zeros((784, classes), np.float32)
+    for c in range(classes):
+        bands[c * 112 : (c + 1) * 112, c] = 1 / 112
+    nodes = [
+        helper.make_node("Cast", [input_name], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "flat"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "bands"], [output_name]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "bands",
+        [helper.make_tensor_value_info(input_name, input_type, shape)],
+        [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, (shape[0], classes))],
+        [numpy_helper.from_array(bands, "bands"), numpy_helper.from_array(np.array([-1, 784]), "flat")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, {"format": FORMAT} if metadata is None else metadata)
+    return bytes(model.SerializeToString())
+
+
+def saved(folder: Path, content: bytes, **card: Any) -> Path:
+    """The network and its card, whose entries can be given or, with None, left out."""
+    path = folder / "bands.onnx"
+    path.write_bytes(content)
+    known = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "classes": [str(c) for c in range(BANDS)],
+        "temperature": 1.0,
+        **card,
+    }
+    card_text = json.dumps({name: value for name, value in known.items() if value is not None})
+    path.with_suffix(".json").write_text(card_text)
+    return path
+
+
+@pytest.fixture
+def glyphs() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (2 * BATCH + 13, 28, 28)).astype(np.uint8)
+
+
+def expected_logits(glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.asarray(glyphs.reshape(len(glyphs), BANDS, 112).mean(axis=2), np.float64)
+
+
+@pytest.mark.parametrize("count", [0, 1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH + 13])
+def test_answers_come_in_order_for_any_count(tmp_path: Path, glyphs: NDArray[np.uint8], count: int) -> None:
+    model = Model.load(saved(tmp_path, network()))
+    logits = model.logits(glyphs[:count])
+    assert logits.shape == (count, BANDS)
+    assert logits.dtype == np.float32
+    assert np.allclose(logits, expected_logits(glyphs[:count]), atol=1e-3)
+
+
+def test_slices_and_views_answer_as_copies_do(tmp_path: Path, glyphs: NDArray[np.uint8]) -> None:
+    model = Model.load(saved(tmp_path, network()))
+    view = glyphs[::-3, :, ::-1]
+    assert np.allclose(model.logits(view), expected_logits(view.copy()), atol=1e-3)
+
+
+def test_the_card_s_temperature_softens_probabilities(tmp_path: Path, glyphs: NDArray[np.uint8]) -> None:
+    sharp = Model.load(saved(tmp_path, network()))
+    at_one = sharp.probabilities(glyphs)
+    soft = Model.load(saved(tmp_path, network(), temperature=4.0))
+    at_four = soft.probabilities(glyphs)
+    assert np.allclose(at_four, softmax(sharp.logits(glyphs), 4), atol=1e-9)
+    assert (at_four.max(axis=1) < at_one.max(axis=1)).all()
+    assert (at_four.argmax(axis=1) == at_one.argmax(axis=1)).all()
+    assert np.allclose(at_four.sum(axis=1), 1)
+
+
+def test_softmax_of_extreme_logits_is_finite() -> None:
+    assert np.allclose(softmax(np.array([[1e4, 0.0], [-1e4, -1e4]])), np.array([[1, 0], [0.5, 0.5]]))
+    assert softmax(np.empty((0, 3))).shape == (0, 3)
+
+
+def test_threads_may_share_a_model(tmp_path: Path, glyphs: NDArray[np.uint8]) -> None:
+    model = Model.load(saved(tmp_path, network()), threads=2)
+    answers: dict[int, NDArray[np.float32]] = {}
+
+    def ask(i: int) -> None:
+        answers[i] = model.logits(glyphs[i : i + 50])
+
+    askers = [threading.Thread(target=ask, args=(i,)) for i in range(16)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    for i, answer in answers.items():
+        assert np.allclose(answer, expected_logits(glyphs[i : i + 50]), atol=1e-3)
+    assert len(answers) == 16
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, 28, 28), np.float32),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((1, 1, 28, 28), np.uint8),
+        np.zeros((1, 32, 32), np.uint8),
+    ],
+    ids=["floats", "one glyph", "channels", "another size"],
+)
+def test_what_is_no_batch_of_glyphs_is_refused(tmp_path: Path, wrong: NDArray[Any]) -> None:
+    with pytest.raises(InvalidData, match=r"expected uint8 \(N, 28, 28\)"):
+        Model.load(saved(tmp_path, network())).logits(wrong)
+
+
+def refusal(path: Path) -> str:
+    """The message with which a file is refused: one line that names the file."""
+    with pytest.raises(InvalidWeights) as caught:
+        Model.load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path.parent))
+    assert "\n" not in message
+    return message
+
+
+def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
+    path = saved(tmp_path, network())
+    content = path.read_bytes()
+    for at in np.random.default_rng(0).integers(0, len(content), 50):
+        changed = bytearray(content)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        assert "changed byte" in refusal(path)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, -1])
+def test_a_file_cut_short_is_noticed(tmp_path: Path, kept: int) -> None:
+    path = saved(tmp_path, network())
+    path.write_bytes(path.read_bytes()[:kept])
+    assert "cut short" in refusal(path)
+
+
+def test_pickles_are_never_opened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        path = saved(tmp_path, pickle.dumps(Trap(), protocol=protocol))
+        assert "pickle" in refusal(path)
+    path = saved(tmp_path, b"PK\x03\x04" + bytes(100))  # what torch.save writes
+    assert "pickle" in refusal(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_safetensors_are_told_what_to_do(tmp_path: Path) -> None:
+    header = b'{"__metadata__":{}}'
+    path = saved(tmp_path, len(header).to_bytes(8, "little") + header)
+    assert "inkdigits export" in refusal(path)
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "none.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    assert "a folder" in refusal(tmp_path / "folder.onnx")
+    path = saved(tmp_path, network())
+    path.with_suffix(".json").unlink()
+    assert "card" in refusal(path)
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{", "\udcff", '{"format": "other"}', "null"])
+def test_a_card_that_is_none(tmp_path: Path, text: str) -> None:
+    path = saved(tmp_path, network())
+    path.with_suffix(".json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert "card" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"classes": None},
+        {"classes": 10},
+        {"classes": ["0"]},
+        {"temperature": None},
+        {"temperature": 0},
+        {"temperature": -1},
+        {"temperature": "hot"},
+        {"sha256": None},
+        {"sha256": 5},
+    ],
+    ids=str,
+)
+def test_a_card_without_what_a_reader_needs(tmp_path: Path, card: dict[str, Any]) -> None:
+    assert "export again" in refusal(saved(tmp_path, network(), **card))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x08\x0a not a network", "not an ONNX network"),
+        (network(input_name="pixels"), "it takes"),
+        (network(input_type=TensorProto.FLOAT), "it takes"),
+        (network(shape=("N", 28, 29)), "it takes"),
+        (network(output_name="scores"), "it gives"),
+        (network(classes=6), "it gives"),
+        (network(shape=(1, 28, 28)), "fixed number"),
+        (network(metadata={}), "metadata"),
+    ],
+    ids=["no network", "name", "type", "shape", "output", "classes", "fixed", "metadata"],
+)
+def test_networks_of_another_kind(tmp_path: Path, content: bytes, message: str) -> None:
+    assert message in refusal(saved(tmp_path, content))
+
+
+def test_the_shipped_network_is_small_and_says_what_it_is() -> None:
+    card = Model.load().card
+    assert SHIPPED.stat().st_size <= 1_000_000
+    assert card["classes"] == list("0123456789")
+    assert card["polarity"] == "ink bright on 0"
+    assert card["accuracy"] >= 0.995
+    assert {"licence", "recipe", "seed", "data_sha256", "accept_at", "digit_at"} <= card.keys()
+    metadata = {p.key: p.value for p in onnx.load(SHIPPED).metadata_props}
+    assert json.loads(metadata["classes"]) == card["classes"]
+    assert float(metadata["temperature"]) == card["temperature"]
+
+
+def test_the_shipped_network_reaches_its_accuracy(mnist_test: Dataset) -> None:
+    assert mnist_test.labels is not None
+    right = Model.load().logits(mnist_test.images).argmax(axis=1) == mnist_test.labels
+    assert right.mean() >= 0.995
