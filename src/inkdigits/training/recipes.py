@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -173,6 +174,12 @@ def with_options(recipe: Recipe, options: Iterable[str]) -> Recipe:
         else:
             recipe = replace(recipe, **{name: _coerce(Recipe, name, text)})
     return recipe
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    """What each recipe came to on MNIST's test set, by name; `benchmarks/recipes.py` writes it."""
+    text = resources.files("inkdigits.training").joinpath("recorded.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
 
 
 def _coerce(owner: type, name: str, value: Any) -> Any:

@@ -1,0 +1,50 @@
+"""Drawn glyphs keep the contract, repeat with their seed, and look like what they are to a trained eye."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from inkdigits.glyph import FIT
+from inkdigits.reader import Reader
+from inkdigits.training.strokes import OTHER, draw_digits, draw_others
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    for draw in (draw_digits, draw_others):
+        first, again, other = (draw(40, seed)[0] for seed in (3, 3, 4))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+
+
+def test_digits_come_equally_often_with_their_labels() -> None:
+    glyphs, labels = draw_digits(500, 0)
+    assert glyphs.dtype == torch.uint8
+    assert glyphs.shape == (500, 28, 28)
+    assert labels.bincount().tolist() == [50] * 10
+
+
+def test_drawn_digits_keep_the_contract() -> None:
+    glyphs = draw_digits(300, 1)[0].numpy()
+    for glyph in glyphs:
+        rows, columns = np.flatnonzero(glyph.any(1)), np.flatnonzero(glyph.any(0))
+        assert FIT - 2 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= FIT + 3
+        mass = glyph / glyph.sum()
+        middle = mass.sum(1) @ np.arange(28), mass.sum(0) @ np.arange(28)
+        assert np.abs(np.array(middle) - 13.5).max() < 2.5
+        assert glyph.max() > 150
+
+
+def test_others_are_labelled_as_no_digit() -> None:
+    glyphs, labels = draw_others(101, 0)
+    assert glyphs.shape == (101, 28, 28)
+    assert (labels == OTHER).all()
+
+
+def test_the_shipped_recogniser_reads_drawn_digits_and_doubts_the_others() -> None:
+    reader = Reader.load()
+    glyphs, labels = draw_digits(500, 12345)
+    answers = reader.classify_glyphs(glyphs.numpy())
+    assert np.mean([a.digit == int(d) for a, d in zip(answers, labels, strict=True)]) > 0.97
+    others = reader.classify_glyphs(draw_others(400, 12345)[0].numpy())
+    assert np.mean([a.accepted for a in others]) < 0.05
