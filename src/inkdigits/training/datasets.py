@@ -94,7 +94,8 @@ def load_data(source: str, *, folder: Path | None = None, offline: bool = False)
         case "mnist-validation":
             return split_validation(load_mnist("train", folder=folder, offline=offline), VALIDATION)[1]
     path = Path(source)
-    return Dataset(_name(path), *read_samples(path))
+    images, labels, classes = read_samples(path)
+    return Dataset(_name(path), images, labels, classes)
 
 
 def _name(path: Path) -> str:

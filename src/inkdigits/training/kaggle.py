@@ -45,9 +45,10 @@ def _columns(path: Path) -> tuple[str, ...]:
     columns = tuple(name.strip(' "\r\n') for name in header.split(","))
     if columns in (LABELLED, PIXELS):
         return columns
-    expected = LABELLED if columns[:1] == ("label",) else PIXELS
-    if len(columns) != len(expected):
-        what = f"{len(columns)} columns instead of 785 (label, pixel0 … pixel783), or 784 without the label"
+    expected = {len(LABELLED): LABELLED, len(PIXELS): PIXELS}.get(len(columns))
+    if expected is None:
+        many = f"{len(columns)} column{'s' * (len(columns) != 1)}"
+        what = f"{many} instead of 785 (label, pixel0 … pixel783), or 784 without the label"
     else:
         at = next(i for i, names in enumerate(zip(columns, expected, strict=True)) if names[0] != names[1])
         what = f"column {at + 1} named {columns[at][:20]!r} instead of {expected[at]!r}"
