@@ -25,9 +25,9 @@ from inkdigits.training.explain import explain, log_odds, occlude
 from inkdigits.training.export import export_onnx, glyph_like
 from inkdigits.training.gradcam import class_activation, grad_cam
 from inkdigits.training.heatmaps import draw
-from inkdigits.training.loop import predict, train
+from inkdigits.training.loop import predict
 from inkdigits.training.networks import Network, last_spatial_layer
-from inkdigits.training.recipes import RECIPES, TINY
+from inkdigits.training.recipes import RECIPES
 from inkdigits.training.recogniser import Recogniser
 
 DIGITS = tuple("0123456789")
@@ -36,16 +36,8 @@ LAYERS = {name: recipe.layers for name, recipe in RECIPES.items()} | {"global": 
 
 
 @pytest.fixture(scope="module")
-def trained(mnist_train: Dataset) -> Weights:
-    """`tiny`, after an epoch on 2,000 digits."""
-    recipe = replace(TINY, epochs=1, validation=500)
-    made = train(recipe, mnist_train.part("mnist-train", 0, 2500), threads=1)
-    return Weights(made.network, made.recipe, made.classes, made.facts, "0" * 64)
-
-
-@pytest.fixture(scope="module")
-def recogniser(trained: Weights) -> Recogniser:
-    network = trained.network
+def recogniser(small_weights: Weights) -> Recogniser:
+    network = small_weights.network
     return Recogniser(DIGITS, lambda glyphs: predict(network, glyphs), 1.3, network)
 
 
@@ -69,8 +61,8 @@ def test_grad_cam_is_captums(layers: tuple[str, ...], mnist_test: Dataset) -> No
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(5, 1), (4, 3), (7, 7), (10, 4), (28, 28)])
-def test_occlusion_is_captums(patch: int, stride: int, trained: Weights, seven: Any) -> None:
-    network = trained.network
+def test_occlusion_is_captums(patch: int, stride: int, small_weights: Weights, seven: Any) -> None:
+    network = small_weights.network
 
     def score(glyphs: Tensor) -> Tensor:
         return torch.from_numpy(log_odds(network(glyphs).numpy()))
@@ -162,13 +154,19 @@ def test_maps_have_the_size_and_sign_that_they_promise(recogniser: Recogniser, s
     assert not corner.any()  # blanking blank paper changes nothing
 
 
-def test_onnx_and_pytorch_explain_alike(trained: Weights, tmp_path: Path, seven: Any) -> None:
-    export_onnx(trained, tmp_path / "tiny.onnx", temperature=1.3, check_images=seven[None])
-    facts = {**trained.facts, "temperature": 1.3}
-    save_weights(tmp_path / "tiny.safetensors", trained.network, trained.recipe, trained.classes, facts)
+def test_onnx_and_pytorch_explain_alike(small_weights: Weights, tmp_path: Path, seven: Any) -> None:
+    export_onnx(small_weights, tmp_path / "net.onnx", temperature=1.3, check_images=seven[None])
+    facts = {**small_weights.facts, "temperature": 1.3}
+    save_weights(
+        tmp_path / "net.safetensors",
+        small_weights.network,
+        small_weights.recipe,
+        small_weights.classes,
+        facts,
+    )
     one, other = (
         explain(Recogniser.load(tmp_path / name), seven, ["occlusion"])
-        for name in ("tiny.onnx", "tiny.safetensors")
+        for name in ("net.onnx", "net.safetensors")
     )
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
     np.testing.assert_allclose(
