@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from inkdigits.errors import MissingExtra
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "train": ("torch", "safetensors", "sklearn", "matplotlib", "optuna", "onnx", "onnxscript", "pyarrow"),
+    "train": ("torch", "safetensors", "sklearn", "matplotlib", "optuna", "onnx", "onnxscript"),
     "tensorboard": ("tensorboard",),
 }
 
