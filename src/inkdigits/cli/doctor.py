@@ -13,7 +13,7 @@ from inkdigits.cli.extras import EXTRAS, is_installed
 CORE = ("numpy", "PIL", "cv2", "onnxruntime", "typer", "rich", "platformdirs")
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "sklearn": "scikit-learn"}
 PURPOSES = {
-    "train": "training, tuning, evaluating, explaining, exporting, and CSV files",
+    "train": "training, tuning, evaluating, exporting, and Grad-CAM",
     "tensorboard": "`train --tensorboard`",
 }
 
