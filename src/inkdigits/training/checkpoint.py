@@ -53,7 +53,8 @@ def save_tensor_file(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[s
         OutputError: the file can't be written.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save_tensors(plain, metadata={"format": "pt", "inkdigits": json.dumps(facts)}))
+    # one entry only: safetensors writes several in random order, and the same weights are to be the same bytes
+    write_whole(path, save_tensors(plain, metadata={"inkdigits": json.dumps(facts)}))
 
 
 def load_tensor_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
