@@ -40,7 +40,7 @@ def inkdigits(path: Path) -> Table:
 def pyarrow_stream(path: Path) -> Table:
     """A megabyte at a time, one thread."""
     import pyarrow as pa  # type: ignore[import-untyped]
-    from pyarrow import csv  # type: ignore[import-untyped]
+    from pyarrow import csv
 
     types = {name: pa.uint8() for name in LABELLED}
     batches = csv.open_csv(

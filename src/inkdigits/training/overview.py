@@ -16,7 +16,7 @@ COLUMNS = 20
 CELL = 56  # px, a glyph at twice its size
 GAP = 4  # px, between glyphs
 EDGE = 24  # px, around the picture
-INK, FAINT, RULE = "#1a1a1a", "#666666", "#d9d9d9"
+INK, FAINT, RULE, PAPER = 26, 102, 217, 255  # greys
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def picture_of_samples(data: Dataset) -> Image.Image:
     )
     top = EDGE + 48
     size = (left + COLUMNS * (CELL + GAP) + EDGE, top + len(rows) * (CELL + GAP) + EDGE)
-    sheet = Image.new("RGB", size, "white")
+    sheet = Image.new("L", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((EDGE, EDGE), _title(data), INK, title)
     for number, (name, count, images) in enumerate(rows):
