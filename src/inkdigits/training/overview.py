@@ -120,7 +120,7 @@ def picture_of_samples(data: Dataset) -> Image.Image:
 
 def _title(data: Dataset) -> str:
     if data.labels is None:
-        return f"{data.name}: the first of {len(data):,} samples, without labels"
+        return f"{data.name}: the first {min(len(data), 10 * COLUMNS)} of {len(data):,} samples, without labels"
     return f"{data.name}: up to {COLUMNS} of each class, evenly out of {len(data):,} samples"
 
 
