@@ -46,5 +46,25 @@ CAPTIONS: dict[str, str] = {
         "The share of each class. Where the data judged on differs from the training data, or a class "
         "is rare, the accuracy alone says little: look at the scores of each class."
     ),
+    "accuracies": (
+        "Accuracy with Wilson's 95% interval. Intervals that overlap don't mean that two are equally good: "
+        "they answer the same images, so the test of the pairs sees more."
+    ),
+    "differences": (
+        "Images to which not all give the same answer. Below each the truth, then what each run answered; "
+        "wrong answers are coloured. Those come first that a run was surest of and wrong."
+    ),
+    "all-curves": (
+        "Loss and accuracy on the validation set by epoch; of the training where nothing was held out. Runs "
+        "that held out different images compare here only roughly."
+    ),
 }
-WIDE = {"curves", "misclassified", "predictions", "samples"}  # take the whole width of the page
+WIDE = {
+    "curves",
+    "misclassified",
+    "predictions",
+    "samples",
+    "accuracies",
+    "differences",
+    "all-curves",
+}  # take the whole width of the page

@@ -86,10 +86,16 @@ def headline(axes: Axes, title: str, detail: str = "") -> None:
     """A bold title at the left with a quiet line below it that says the main thing in figures."""
     axes.set_title(title, pad=28 if detail else 12)
     if detail:
-        axes.annotate(
+        line = axes.annotate(
             *(detail, (0, 1), (0, 10)),
             xycoords="axes fraction", textcoords="offset points", color=MUTED,
         )  # fmt: skip
+        line.set_in_layout(False)  # a long one must not squeeze the axes
+
+
+def shorten(name: str, longest: int = 10) -> str:
+    """A name that fits where there is little room."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:

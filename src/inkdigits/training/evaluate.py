@@ -218,6 +218,14 @@ def accuracy_of_surest(confidence: Floats, right: NDArray[np.bool_]) -> Floats:
     return np.asarray(np.cumsum(np.repeat(shared, counts)) / np.arange(1, len(right) + 1))
 
 
+def wilson_interval(share: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Lower and upper ends of the 95% interval of a share of `n` samples (Wilson 1927)."""
+    z2 = 1.96**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2) / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
+    return centre - half, centre + half
+
+
 def _checked(logits: NDArray[np.floating[Any]], labels: Whole | None, classes: Sequence[str]) -> Whole:
     """The labels, once they are known to fit."""
     if labels is None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.training.datasets import Dataset
-from inkdigits.training.drawing import LineStyle, Tile, draw_sheet
+from inkdigits.training.drawing import LineStyle, Tile, draw_sheet, shorten
 from inkdigits.training.evaluate import Answers
 
 Labels = NDArray[np.int64]
@@ -16,13 +16,15 @@ Labels = NDArray[np.int64]
 
 def draw_samples(path: Path, data: Dataset, labels: Labels, columns: int = 12) -> None:
     """Writes a row of samples for each class, spread evenly over the data."""
+    columns = min(columns, max(4, 240 // len(data.classes)))  # many classes: shorter rows, a smaller file
     tiles: list[Tile | None] = []
     for index in range(len(data.classes)):
         members = spread(np.flatnonzero(labels == index), columns)
         tiles += [Tile(data.images[member]) for member in members]
         tiles += [None] * (columns - len(members))
     detail = f"{len(data):,} images, {len(data.classes)} classes, a row each"
-    draw_sheet(path, f"Samples of {data.name}", detail, tiles, columns=columns, row_names=data.classes)
+    names = [shorten(name) for name in data.classes]
+    draw_sheet(path, f"Samples of {data.name}", detail, tiles, columns=columns, row_names=names)
 
 
 def draw_predictions(
@@ -65,7 +67,10 @@ def percent(share: float) -> str:
 def _tile(data: Dataset, labels: Labels, answers: Answers, index: int, when_wrong: LineStyle) -> Tile:
     truth, answer = data.classes[labels[index]], data.classes[answers.predicted[index]]
     confidence = percent(answers.confidence[index])
-    if truth == answer:
-        return Tile(data.images[index], ((answer, "strong"), (confidence, "quiet")))
-    second: LineStyle = "alarming" if when_wrong == "alarming" else "quiet"
-    return Tile(data.images[index], ((f"{truth} → {answer}", when_wrong), (confidence, second)))
+    if labels[index] == answers.predicted[index]:
+        return Tile(data.images[index], ((shorten(answer), "strong"), (confidence, "quiet")))
+    said = (
+        [f"{truth} → {answer}"] if len(truth + answer) <= 6 else [shorten(truth), f"→ {shorten(answer, 8)}"]
+    )
+    under: LineStyle = "alarming" if when_wrong == "alarming" else "quiet"
+    return Tile(data.images[index], (*((line, when_wrong) for line in said), (confidence, under)))

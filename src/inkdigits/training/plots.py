@@ -27,11 +27,14 @@ from inkdigits.training.drawing import (
     drawing,
     headline,
     legend_below,
+    shorten,
 )
-from inkdigits.training.evaluate import Bin, ClassScores, Metrics
+from inkdigits.training.evaluate import ClassScores, Metrics, wilson_interval
 from inkdigits.training.runs import Epoch
 
 READABLE = 15  # classes; with more, numbers inside bars and cells are too small
+LEAST = 1e-9  # a loss of 0 has no logarithm
+SURE = 1e-4  # share of errors; fewer look the same on an axis of accuracy
 MARKED = 25  # epochs; with more, markers hide the line
 
 Floats = NDArray[np.float64]
@@ -47,7 +50,7 @@ def draw_class_distribution(path: Path, counts: Mapping[str, Sequence[int]], cla
     """
     places = np.arange(len(classes))
     width = 0.8 / len(counts)
-    with drawing(path, max(5.8, 0.18 * len(classes) * (1 + len(counts))), 3.9) as figure:
+    with drawing(path, min(max(5.8, 0.18 * len(classes) * (1 + len(counts))), 11), 3.9) as figure:
         axes = figure.add_subplot()
         for index, (name, samples) in enumerate(counts.items()):
             shares = np.array(samples) / sum(samples)
@@ -60,7 +63,7 @@ def draw_class_distribution(path: Path, counts: Mapping[str, Sequence[int]], cla
                 )
         axes.axhline(1 / len(classes), color=INK, linewidth=1, linestyle=DASHED, label="equal shares")
         headline(axes, "How often each class occurs", _extremes(counts, classes))
-        axes.set_xticks(places, classes)
+        _name_classes(axes, classes)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set(xlabel="class", ylabel="share of samples")
         axes.grid(axis="y")
@@ -89,6 +92,8 @@ def draw_curves(path: Path, history: Sequence[Epoch], kept: int | None = None) -
         draw_by_epoch(rate, numbers, [e.learning_rate for e in history], GREEN, MARKERS[2], "learning rate")
         for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate")):
             headline(axes, title)
+            if len(numbers) == 1:
+                axes.set_xticks(numbers)
             if kept is not None:
                 label = f"the epoch whose weights are kept ({kept})"
                 axes.axvline(kept, color=MUTED, linewidth=1, linestyle=DASHED, zorder=1, label=label)
@@ -100,15 +105,13 @@ def draw_by_epoch(
     axes: Axes, numbers: Sequence[int], values: Sequence[float | None], colour: str, marker: str, label: str
 ) -> None:
     """A line over the epochs; epochs without a value are left out, and so is the line if none has one."""
-    points = [(n, v) for n, v in zip(numbers, values, strict=True) if v is not None]
+    points = [(n, max(v, LEAST)) for n, v in zip(numbers, values, strict=True) if v is not None]
     if points:
         sign = marker if len(numbers) <= MARKED else ""
         axes.plot(*zip(*points, strict=True), color=colour, marker=sign, label=label, clip_on=False)
     axes.set_xlabel("epoch")
     axes.grid(True)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    if len(numbers) == 1:
-        axes.set_xticks(list(numbers))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
 def scale_loss(axes: Axes) -> None:
@@ -122,22 +125,26 @@ def scale_loss(axes: Axes) -> None:
 
 
 def scale_accuracy(axes: Axes) -> None:
-    """An axis, from tick to tick, on which 99, 99.9 and 99.99% are equally far apart."""
+    """An axis, from tick to tick, on which 90, 99 and 99.9% are equally far apart; it ends at 99.99%."""
     lines = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
-    errors = np.clip(1 - values, 1e-4, 1)
-    steps = [1.0, *(mantissa / 10**power for power in range(1, 6) for mantissa in (5, 2, 1))]
-    first = max(i for i, step in enumerate(steps) if step >= errors.max())
-    last = min(i for i, step in enumerate(steps) if step < errors.min())
+    errors = np.clip(1 - np.concatenate([np.asarray(line.get_ydata(), float) for line in lines]), SURE, 1)
+    steps = [1.0, *(mantissa / 10**power for power in range(1, 5) for mantissa in (5, 2, 1))]
+    last = next((i for i, step in enumerate(steps) if step < errors.min()), len(steps) - 1)
+    first = min(last - 1, max(i for i, step in enumerate(steps) if step >= errors.max()))
     axes.set_yscale("function", functions=(_accuracy_to_place, _place_to_accuracy))
-    axes.set_yticks([1 - step for step in steps[first : last + 1]])
+    axes.set_yticks(
+        [1 - step for step in steps[first : last + 1]],
+        [
+            f"{'≥ ' if step == SURE else ''}{round(100 - 100 * step, 4):g}%"
+            for step in steps[first : last + 1]
+        ],
+    )
     axes.set_ylim(1 - steps[first], 1 - steps[last])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 4):g}%"))
     axes.set_ylabel("samples right (log scale of errors)")
 
 
 def _accuracy_to_place(accuracy: Floats) -> Floats:
-    return np.asarray(-np.log10(np.clip(1 - accuracy, 1e-6, None)))
+    return np.asarray(-np.log10(np.clip(1 - accuracy, SURE, None)))
 
 
 def _place_to_accuracy(place: Floats) -> Floats:
@@ -183,12 +190,12 @@ def draw_class_scores(path: Path, metrics: Metrics) -> None:
         for offset, (label, colour, marker) in zip((-0.22, 0, 0.22), columns, strict=True):
             axes.plot(_column(rows, label), places + offset, marker, color=colour, label=label, clip_on=False)
         weakest = min(rows, key=lambda row: row.f1 or 0.0)
-        detail = f"macro F1 {metrics.macro.f1:.4f}; lowest: {weakest.name} with {weakest.f1:.4f}"
+        detail = f"macro F1 {metrics.macro.f1:.4f}; lowest: {shorten(weakest.name)} with {weakest.f1:.4f}"
         headline(axes, "Precision, recall and F1 of each class", detail)
         lowest = min(min(_column(rows, label)) for label, _, _ in columns)
         axes.set_xlim(max(0.0, lowest - 0.1 * (1.01 - lowest)), 1)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_yticks(places, [row.name for row in rows])
+        axes.set_yticks(places, [shorten(row.name) for row in rows])
         axes.hlines(places[:-1] + 0.5, 0, 1, color=FAINT, linewidth=0.8, zorder=0)
         axes.set(xlabel="score (the axis need not start at 0)", ylabel="class")
         axes.grid(axis="x")
@@ -225,20 +232,22 @@ def draw_rejection(path: Path, metrics: Metrics, curve: Floats) -> None:
     with drawing(path, 5.8, 3.9) as figure:
         axes = figure.add_subplot()
         axes.plot(rejected[rejected <= 0.2], curve[rejected <= 0.2], color=BLUE)
+        said = ""
         for point in metrics.rejection:
-            place = (point.rejected, point.accuracy)
+            place, text = (point.rejected, point.accuracy), f"{point.accuracy:.2%}"
             axes.plot(*place, "o", color=VERMILLION, clip_on=False, zorder=3)
-            axes.annotate(
-                f"{point.accuracy:.2%}", place, xytext=(7, -14), textcoords="offset points", fontsize=9
-            )
+            if text != said:  # the same figure again would lie over the first
+                axes.annotate(text, place, xytext=(7, -14), textcoords="offset points", fontsize=9)
+            said = text
         detail = f"{metrics.accuracy:.2%} with none rejected, {metrics.rejection[2].accuracy:.2%} with 2%"
         headline(axes, "Accuracy when the least sure are left to a person", detail)
         low = min(point.accuracy for point in metrics.rejection)
-        axes.set_ylim(max(0.0, low - 0.15 * (1 - low) - 1e-4), 1 + 0.05 * (1 - low) + 1e-4)
+        axes.set_ylim(low - 0.15 * (1 - low) - 1e-4, 1 + 0.05 * (1 - low) + 1e-4)
         axes.set(xlabel="rejected, share of all samples", ylabel="accuracy of the rest", xlim=(0, 0.2))
         axes.set_xticks([0, 0.05, 0.1, 0.15, 0.2])
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 4):g}%"))
+        axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1])
         axes.grid(True)
 
 
@@ -249,11 +258,11 @@ _WRONG = LinearSegmentedColormap.from_list("wrong", ["#fff3e3", "#fdba6b", "#e66
 def _draw_calibration(axes: Axes, metrics: Metrics) -> None:
     filled = [b for b in metrics.bins if b.count]
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHED, label="as sure as right")
-    confidence, accuracy = (
-        np.array([getattr(b, name) for b in filled]) for name in ("confidence", "accuracy")
+    confidence, accuracy, count = (
+        np.array([getattr(b, name) for b in filled], float) for name in ("confidence", "accuracy", "count")
     )
     axes.errorbar(
-        *(confidence, accuracy, _intervals(filled)),
+        *(confidence, accuracy, distances(accuracy, count)),
         fmt="o", color=BLUE, elinewidth=1.2, capsize=3, label="a bin, with its 95% interval", clip_on=False,
     )  # fmt: skip
     detail = f"expected calibration error {metrics.ece:.2%}, {len(metrics.bins)} bins"
@@ -263,13 +272,10 @@ def _draw_calibration(axes: Axes, metrics: Metrics) -> None:
     axes.grid(True)
 
 
-def _intervals(bins: Sequence[Bin]) -> Floats:
-    """Distances down and up to the ends of Wilson's 95% interval (Wilson 1927), `(2, bins)`."""
-    n, p = (np.array([getattr(b, name) for b in bins], float) for name in ("count", "accuracy"))
-    z2 = 1.96**2
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2) / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
-    return np.asarray(np.clip([p - (centre - half), centre + half - p], 0, None))
+def distances(share: Floats, n: Floats) -> Floats:
+    """How far 95% intervals reach down and up from shares of `n`, `(2, …)`, as error bars want them."""
+    low, high = wilson_interval(share, n)
+    return np.asarray(np.clip([share - low, high - share], 0, None))
 
 
 def _write_cells(axes: Axes, matrix: Floats, depth: Floats, normalised: bool) -> None:
@@ -286,8 +292,8 @@ def _write_cells(axes: Axes, matrix: Floats, depth: Floats, normalised: bool) ->
 
 
 def _rule_matrix(axes: Axes, classes: Sequence[str]) -> None:
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    _name_classes(axes, classes)
+    axes.set_yticks(range(len(classes)), [shorten(name) for name in classes])
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.spines[:].set_visible(False)
     edges = np.arange(len(classes) + 1) - 0.5
@@ -297,6 +303,14 @@ def _rule_matrix(axes: Axes, classes: Sequence[str]) -> None:
     axes.grid(which="minor", color=FAINT)
 
 
+def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
+    """Below the axes, slanted where they would run into each other."""
+    names = [shorten(name) for name in classes]
+    axes.set_xticks(range(len(names)), names)
+    if sum(map(len, names)) > 40 and max(map(len, names)) > 2:
+        axes.tick_params(axis="x", labelrotation=45)
+
+
 def _mix_up(metrics: Metrics) -> str:
     counts = np.array(metrics.confusion)
     np.fill_diagonal(counts, 0)
@@ -304,13 +318,13 @@ def _mix_up(metrics: Metrics) -> str:
     if not counts.any():
         return wrong
     row, column = np.unravel_index(counts.argmax(), counts.shape)
-    truth, answer = metrics.classes[row], metrics.classes[column]
+    truth, answer = shorten(metrics.classes[row]), shorten(metrics.classes[column])
     return f"{wrong}; most often {truth} taken for {answer} ({counts[row, column]:,})"
 
 
 def _extremes(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> str:
     name, samples = list(counts.items())[-1]
-    least, most = (classes[samples.index(extreme(samples))] for extreme in (min, max))
+    least, most = (shorten(classes[samples.index(extreme(samples))]) for extreme in (min, max))
     return f"{name}: least often {least} ({min(samples):,}), most often {most} ({max(samples):,})"
 
 

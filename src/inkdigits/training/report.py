@@ -123,7 +123,7 @@ def _summary(metrics: Metrics) -> Html:
     return webpage.join(figures, webpage.paragraph(words))
 
 
-def _show(folder: Path, name: str, alt: str, draw: Callable[[Path], None]) -> Html:
+def show(folder: Path, name: str, alt: str, draw: Callable[[Path], None]) -> Html:
     """Draws a picture into the folder, and shows it with its caption."""
     path = folder / f"{name}.png"
     draw(path)
@@ -132,7 +132,7 @@ def _show(folder: Path, name: str, alt: str, draw: Callable[[Path], None]) -> Ht
 
 def _learning(folder: Path, history: Sequence[Epoch], kept: int | None) -> Html:
     alt = f"Curves over {len(history)} epochs; the training loss ends at {history[-1].train_loss:.4f}"
-    curves = _show(folder, "curves", alt, lambda path: plots.draw_curves(path, history, kept))
+    curves = show(folder, "curves", alt, lambda path: plots.draw_curves(path, history, kept))
     seconds = sum(epoch.seconds for epoch in history)
     said = f"{len(history)} epochs in {seconds:,.0f} seconds."
     if all(epoch.validation_loss is None for epoch in history):
@@ -141,22 +141,22 @@ def _learning(folder: Path, history: Sequence[Epoch], kept: int | None) -> Html:
 
 
 def _errors(folder: Path, metrics: Metrics, data: Dataset, labels: Labels, answers: Answers) -> Html:
-    show = partial(_show, folder)
+    put = partial(show, folder)
     return webpage.join(
         webpage.pictures(
-            show(
+            put(
                 *("confusion", f"Confusion matrix in counts, with {metrics.errors} errors"),
                 lambda path: plots.draw_confusion(path, metrics, normalised=False),
             ),
-            show(
+            put(
                 *("confusion-normalised", "Confusion matrix in shares of each true class"),
                 lambda path: plots.draw_confusion(path, metrics, normalised=True),
             ),
-            show(
+            put(
                 *("misclassified", f"The images of the {metrics.errors} wrong answers, at most 100"),
                 lambda path: galleries.draw_misclassified(path, data, labels, answers),
             ),
-            show(
+            put(
                 *("predictions", "Images with the answers given to them"),
                 lambda path: galleries.draw_predictions(path, data, labels, answers),
             ),
@@ -176,17 +176,17 @@ def _classification_report(folder: Path, metrics: Metrics) -> Html:
     ]
     caption = "Classification report. Macro: every class that occurs counts alike; weighted: by its images."
     alt = "Precision, recall and F1 of each class as points"
-    scores = _show(folder, "class-scores", alt, lambda path: plots.draw_class_scores(path, metrics))
+    scores = show(folder, "class-scores", alt, lambda path: plots.draw_class_scores(path, metrics))
     head = ("class", "precision", "recall", "F1", "images")
-    return webpage.pictures(scores, webpage.table(head, rows, caption, totals))
+    return webpage.pictures(scores, webpage.table(head, rows, caption, totals=totals))
 
 
 def _trust(folder: Path, metrics: Metrics, labels: Labels, answers: Answers) -> Html:
     curve = accuracy_of_surest(answers.confidence, answers.predicted == labels)
     alt = f"Reliability diagram, expected calibration error {metrics.ece:.2%}"
-    reliability = _show(folder, "reliability", alt, lambda path: plots.draw_reliability(path, metrics))
+    reliability = show(folder, "reliability", alt, lambda path: plots.draw_reliability(path, metrics))
     alt = "Accuracy of the rest against the share of images rejected"
-    rejection = _show(folder, "rejection", alt, lambda path: plots.draw_rejection(path, metrics, curve))
+    rejection = show(folder, "rejection", alt, lambda path: plots.draw_rejection(path, metrics, curve))
     rows = [
         (f"{p.rejected:.0%}", f"{p.accuracy:.3%}", f"{math.floor(p.threshold * 1e4) / 1e4:.2%}")
         for p in metrics.rejection
@@ -207,11 +207,11 @@ def _material(folder: Path, data: Dataset, labels: Labels, training: Dataset | N
         sets = {training.name: training.labels, **sets}
     counts = {name: np.bincount(found, minlength=len(data.classes)).tolist() for name, found in sets.items()}
     return webpage.pictures(
-        _show(
+        show(
             *(folder, "samples", f"Sample images of {data.name}, a row a class"),
             lambda path: galleries.draw_samples(path, data, labels),
         ),
-        _show(
+        show(
             *(folder, "class-distribution", f"Bars: share of each class in {', '.join(sets)}"),
             lambda path: plots.draw_class_distribution(path, counts, data.classes),
         ),

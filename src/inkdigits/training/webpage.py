@@ -104,22 +104,34 @@ def stack(*parts: Html) -> Html:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, totals: Iterable[Sequence[str]] = ()
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    caption: str,
+    *,
+    totals: Iterable[Sequence[str]] = (),
+    prose: bool = False,
 ) -> Html:
-    """A table whose first column names the rows; `totals` are rows that stand out."""
+    """A table whose first column names the rows.
+
+    Args:
+        head: names of the columns.
+        rows: of text.
+        caption: what it shows.
+        totals: rows that stand out, at the end.
+        prose: its cells are words that wrap, instead of figures.
+    """
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "\n".join(
-        [*(_row(row) for row in rows), *(_row(row, ' class="total"') for row in totals)],
-    )
+    body = "\n".join([*(_row(row) for row in rows), *(_row(row, ' class="total"') for row in totals)])
+    kind = ' class="prose"' if prose else ""
     return Html(
-        f'<div class="scroll"><table>\n<caption>{escape(caption)}</caption>\n'
+        f'<div class="scroll"><table{kind}>\n<caption>{escape(caption)}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>"
     )
 
 
 def details(name: str, facts: Mapping[str, Any]) -> Html:
     """Facts that open on demand; nested ones are named by their path, `augment.rotation`."""
-    rows = "\n".join(_row((key, _text(value))) for key, value in _flat(facts))
+    rows = "\n".join(_row((key, plain(value))) for key, value in flat(facts))
     return Html(
         f"<details><summary>{escape(name)}</summary><table><tbody>\n{rows}\n</tbody></table></details>"
     )
@@ -140,17 +152,19 @@ def _anchor(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
-def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested facts with their paths, `augment.rotation`."""
     for key, value in facts.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _text(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A fact as text."""
     if value is None:
         return "–"
     if isinstance(value, list | tuple):
-        return ", ".join(_text(part) for part in value)
+        return ", ".join(plain(part) for part in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
