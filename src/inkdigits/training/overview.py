@@ -120,7 +120,8 @@ def picture_of_samples(data: Dataset) -> Image.Image:
 
 def _title(data: Dataset) -> str:
     if data.labels is None:
-        return f"{data.name}: the first {min(len(data), 10 * COLUMNS)} of {len(data):,} samples, without labels"
+        shown = min(len(data), 10 * COLUMNS)
+        return f"{data.name}: the first {shown} of {len(data):,} samples, without labels"
     return f"{data.name}: up to {COLUMNS} of each class, evenly out of {len(data):,} samples"
 
 
