@@ -33,9 +33,11 @@ lint: $(VENV)/dev  ## ruff and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-docs: $(VENV)/dev  ## make the parts of docs/ again that are written by the code
+docs: $(VENV)/dev  ## write again what code writes: docs/'s generated parts, the notebook
 	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/python docs/make_figures.py
 	$(VENV)/bin/python docs/make_pictures.py
+	$(VENV)/bin/jupytext --quiet --to ipynb --execute notebooks/mnist_tour.py
 
 constraints:  ## pin the newest versions of everything that pyproject.toml names
 	tools=$$(mktemp -d) && $(PYTHON) -m venv $$tools && $$tools/bin/pip install -q -e '.[dev]' torch==2.13.0 && \

@@ -87,6 +87,7 @@ def _result(recipe: Recipe, seed: int, threads: int | None) -> dict[str, Any]:
         "parameters": weights.facts["parameters"],
         "epochs": len(history),
         "best_epoch": weights.facts["epoch"],
+        "learning": [epoch.validation_accuracy for epoch in history],
         "minutes": sum(epoch.seconds for epoch in history) / 60,
         "minutes_with_report": float((run / "minutes.txt").read_text(encoding="utf-8")),
         "threads": environment["job"]["threads"],
