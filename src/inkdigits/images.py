@@ -235,7 +235,7 @@ def eight_bits(pixels: NDArray[Any], name: str = "array") -> Grey:
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255)
     low, high = float(pixels.min()), float(pixels.max())
-    if not (abs(low) < 2**64 and abs(high) < 2**64):  # NaN fails this too
+    if not (abs(low) <= 2**64 and abs(high) <= 2**64):  # NaN fails this too
         raise UnreadableImage(f"{name}: holds pixels that are no numbers, or far too large ones")
     if low < 0:
         span = (high - low) or 1.0
@@ -244,7 +244,7 @@ def eight_bits(pixels: NDArray[Any], name: str = "array") -> Grey:
     else:
         low, span = 0.0, 2.0 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1
     floats: NDArray[Any] = pixels.astype(np.float64 if pixels.dtype.itemsize > 2 else np.float32)
-    return np.asarray(np.rint((floats - low) * (255 / span)), np.uint8)
+    return np.asarray(np.rint((floats - low) / span * 255), np.uint8)  # a tiny span has no finite 1 / span
 
 
 def _flattened(rgba: Image.Image) -> Grey:

@@ -85,7 +85,7 @@ def _weights() -> dict[str, Any]:
 
     found: dict[str, Any] = {"path": str(SHIPPED), "status": "ok", "accuracy": None, "sha256": None}
     try:
-        card = Model.load().card
+        card = Model.load(SHIPPED).card
     except InvalidWeights as e:
         return {**found, "status": "changed" if SHIPPED.exists() else "missing", "detail": str(e)}
     return {**found, "accuracy": card.get("accuracy"), "sha256": card["sha256"]}
