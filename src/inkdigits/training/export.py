@@ -23,7 +23,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from onnxscript.ir.passes.common import ClearMetadataAndDocStringPass
 
 from inkdigits.confidence import fit_rule, fit_temperature
 from inkdigits.errors import DataUnavailable, InvalidData, ParityError, UsageError
