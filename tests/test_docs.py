@@ -219,6 +219,17 @@ def test_no_figure_waits_to_be_filled_in(page: Path) -> None:
     assert "TODO" not in page.read_text(encoding="utf-8")
 
 
+def test_the_file_map_names_every_file_of_the_package() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"^ +(\S+)  +\S", page.partition("```text")[2].partition("```")[0], flags=re.MULTILINE)
+    )
+    kept = (ROOT / "src" / "inkdigits").rglob("*")
+    there = {p.name for p in kept if p.suffix in {".py", ".json", ".css"} and p.parent.name != "weights"}
+    assert there - {"__init__.py"} <= named, f"not in README.md: {there - named}"
+    assert {n for n in named if "." in n} <= there, f"in README.md, but gone: {named - there}"
+
+
 def test_every_page_of_the_docs_is_in_their_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     missing = [p.name for p in ROOT.glob("docs/*.md") if p.name != "README.md" and f"({p.name})" not in index]
