@@ -247,7 +247,7 @@ def draw_rejection(path: Path, metrics: Metrics, curve: Floats) -> None:
         axes.set_xticks([0, 0.05, 0.1, 0.15, 0.2])
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 4):g}%"))
-        axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1])
+        axes.set_yticks([tick for tick in axes.get_yticks() if -1e-9 < tick < 1 + 1e-9])
         axes.grid(True)
 
 
