@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from inkdigits.errors import UsageError
 from inkdigits.model import softmax
-from inkdigits.training.checkpoint import Weights, save_weights
+from inkdigits.training.checkpoint import Weights, load_weights, save_weights
 from inkdigits.training.datasets import Dataset
 from inkdigits.training.explain import explain, log_odds, occlude
 from inkdigits.training.export import export_onnx, glyph_like
@@ -199,9 +199,9 @@ def opened(png: bytes) -> Image.Image:
 
 
 def test_the_picture_has_a_row_a_class_and_a_column_a_map(recogniser: Recogniser, seven: Any) -> None:
-    small = opened(draw(explain(recogniser, seven, ["occlusion"]), seven, "a.png", patch=5))
-    wide = opened(draw(explain(recogniser, seven, ["grad-cam", "occlusion"]), seven, "a.png", patch=5))
-    tall = opened(draw(explain(recogniser, seven, ["occlusion"], classes=["3"]), seven, "a.png", patch=5))
+    small = opened(draw(explain(recogniser, seven, ["occlusion"]), seven, "a.png"))
+    wide = opened(draw(explain(recogniser, seven, ["grad-cam", "occlusion"]), seven, "a.png"))
+    tall = opened(draw(explain(recogniser, seven, ["occlusion"], classes=["3"]), seven, "a.png"))
     assert wide.width > small.width + 336
     assert wide.height == small.height
     assert tall.height > small.height + 336
@@ -210,7 +210,7 @@ def test_the_picture_has_a_row_a_class_and_a_column_a_map(recogniser: Recogniser
 
 def test_what_speaks_against_is_blue_and_for_is_orange(recogniser: Recogniser, seven: Any) -> None:
     found = explain(recogniser, seven, ["occlusion"], classes=["3"])
-    pixels = np.asarray(opened(draw(found, seven, "a.png", patch=5))).astype(int)
+    pixels = np.asarray(opened(draw(found, seven, "a.png"))).astype(int)
     for row, one in enumerate(found.explained):
         x, y = 36 + 2 * (336 + 32), 36 + 96 + row * (336 + 56 + 32)
         panel = pixels[y : y + 336, x : x + 336]
@@ -224,10 +224,23 @@ def test_what_speaks_against_is_blue_and_for_is_orange(recogniser: Recogniser, s
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (400, 30)])
 def test_any_name_and_size_can_be_drawn(recogniser: Recogniser, seven: Any, name: str, shape: Any) -> None:
     found = explain(recogniser, seven, ["occlusion"], stride=5)
-    assert opened(draw(found, np.full(shape, 128, np.uint8), name, patch=5)).format == "PNG"
+    assert opened(draw(found, np.full(shape, 128, np.uint8), name)).format == "PNG"
 
 
 def test_an_empty_map_is_drawn_as_such(recogniser: Recogniser, seven: Any) -> None:
     found = explain(recogniser, seven, ["grad-cam"])
     nothing = replace(found.explained[0], maps={"grad-cam": np.zeros((28, 28), np.float32)})
-    assert opened(draw(replace(found, explained=(nothing,)), seven, "a.png", patch=5)).width > 336
+    assert opened(draw(replace(found, explained=(nothing,)), seven, "a.png")).width > 336
+
+
+def test_the_temperature_that_export_fitted_is_the_networks_too(
+    small_weights: Weights, tmp_path: Path, seven: Any
+) -> None:
+    path = tmp_path / "net.safetensors"
+    save_weights(path, small_weights.network, small_weights.recipe, DIGITS, {})
+    assert Recogniser.load(path).temperature == 1
+    export_onnx(load_weights(path), path.with_suffix(".onnx"), temperature=2.5, check_images=seven[None])
+    assert Recogniser.load(path).temperature == 2.5
+    other = replace(small_weights.recipe, name="other")
+    save_weights(path, small_weights.network, other, DIGITS, {})  # no longer what was exported
+    assert Recogniser.load(path).temperature == 1

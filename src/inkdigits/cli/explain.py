@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inkdigits.cli.inputs import Input
     from inkdigits.training.explain import Explanation, Method
+
+    Ask = Callable[[NDArray[np.uint8]], Explanation]
 
 
 def explain(
@@ -53,7 +56,7 @@ def explain(
     """
     from inkdigits.cli.extras import require
     from inkdigits.cli.inputs import expand
-    from inkdigits.training import explain as explaining
+    from inkdigits.training.explain import explain as why
     from inkdigits.training.recogniser import Recogniser, needs_torch
 
     if weights is not None and needs_torch(weights):
@@ -62,19 +65,9 @@ def explain(
     methods = _methods(method, recogniser.network is not None)
 
     def ask(glyph: NDArray[np.uint8]) -> Explanation:
-        return explaining.explain(
-            recogniser, glyph, methods, classes=classes or (), patch=patch, stride=stride
-        )
+        return why(recogniser, glyph, methods, classes=classes or (), patch=patch, stride=stride)
 
-    failed, taken = False, set[Path]()
-    for item in expand(images):
-        try:
-            answer = _explain_one(item.read(), item.name, ask, patch, out, taken)
-            print(json.dumps(answer) if as_json else _line(answer), flush=True)
-        except InputError as e:
-            failed = True
-            _print_failure(item.name, e, as_json)
-    if failed:
+    if not _explain_all(expand(images), ask, out, as_json):
         raise typer.Exit(1)
 
 
@@ -86,14 +79,20 @@ def _methods(asked: str | None, has_network: bool) -> tuple[Method, ...]:
     return ("grad-cam", "occlusion")
 
 
-def _explain_one(
-    picture: Path | bytes,
-    name: str,
-    ask: Callable[[NDArray[np.uint8]], Explanation],
-    patch: int,
-    out: Path,
-    taken: set[Path],
-) -> dict[str, Any]:
+def _explain_all(inputs: list[Input], ask: Ask, out: Path, as_json: bool) -> bool:
+    """Answers each input in turn; whether all could be read."""
+    done, taken = True, set[Path]()
+    for item in inputs:
+        try:
+            answer = _explain_one(item.read(), item.name, ask, out, taken)
+            print(json.dumps(answer) if as_json else _line(answer), flush=True)
+        except InputError as e:
+            done = False
+            _print_failure(item.name, e, as_json)
+    return done
+
+
+def _explain_one(picture: Path | bytes, name: str, ask: Ask, out: Path, taken: set[Path]) -> dict[str, Any]:
     """Picture ─► grey ─► glyph ─► explanation ─► PNG; the answer as its JSON object."""
     from inkdigits.glyph import glyph_from_grey
     from inkdigits.images import load_grey
@@ -106,7 +105,7 @@ def _explain_one(
         return {"source": name, "picture": None, "digit": None, "confidence": 0.0, "reason": "blank"}
     explanation = ask(glyph)
     path = _path_for(name, out, taken)
-    write_whole(path, draw(explanation, grey, name, patch=patch))
+    write_whole(path, draw(explanation, grey, name))
     return {"source": name, "picture": str(path), **explanation.to_dict()}
 
 

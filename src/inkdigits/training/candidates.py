@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import DataUnavailable, InvalidData, InvalidWeights
-from inkdigits.model import Model, read_card
+from inkdigits.errors import DataUnavailable, InvalidData
+from inkdigits.model import Model
 from inkdigits.training import checkpoint, devices, loop, runs
 from inkdigits.training.datasets import Dataset, load_data
 from inkdigits.training.evaluate import Metrics
+from inkdigits.training.recogniser import temperature_of
 from inkdigits.training.report import write_report
 from inkdigits.training.runs import Epoch
 
@@ -195,7 +196,7 @@ def _from_weights(path: Path, device: str) -> Candidate:
         path=path,
         classes=weights.classes,
         logits=lambda images: loop.predict(weights.network, images, device=place),
-        temperature=_temperature(weights, file),
+        temperature=temperature_of(weights, file),
         facts=facts | _trained_in(run),
         run=run,
         history=tuple(runs.read_history(run)) if run else (),
@@ -237,17 +238,6 @@ def _name(file: Path, run: Path | None) -> str:
         return file.stem
     name = run.absolute().name
     return name if file.stem == "best" else f"{name} ({file.stem})"
-
-
-def _temperature(weights: checkpoint.Weights, file: Path) -> float:
-    """The weights' own, or the one that export fitted for these very weights, or 1."""
-    if "temperature" in weights.facts:
-        return float(weights.facts["temperature"])
-    try:
-        card = read_card(file.with_suffix(".onnx"))
-    except InvalidWeights:  # not exported
-        return 1.0
-    return float(card["temperature"]) if card.get("weights_sha256") == weights.sha256 else 1.0
 
 
 def _report_folder(candidate: Candidate, data: Dataset) -> Path:

@@ -51,12 +51,14 @@ class Explanation:
         classes: the names of its classes.
         probabilities: one for each class, calibrated.
         explained: the classes asked for, in that order.
+        patch: side of the square that occlusion blanked, pixels.
     """
 
     glyph: Glyph
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     explained: tuple[Explained, ...]
+    patch: int = PATCH
 
     @property
     def best(self) -> int:
@@ -112,7 +114,7 @@ def explain(
         Explained(name, float(probabilities[c]), {method: maps[method][i] for method in methods})
         for i, (name, c) in enumerate(zip(names, chosen, strict=True))
     )
-    return Explanation(glyph, recogniser.classes, tuple(probabilities.tolist()), explained)
+    return Explanation(glyph, recogniser.classes, tuple(probabilities.tolist()), explained, patch)
 
 
 def _maps(

@@ -37,14 +37,13 @@ AGAINST_TO_FOR = (
 Pixels = NDArray[np.uint8]
 
 
-def draw(explanation: Explanation, picture: Pixels, source: str, *, patch: int) -> bytes:
+def draw(explanation: Explanation, picture: Pixels, source: str) -> bytes:
     """One PNG: a row a class, with the picture and the glyph in front.
 
     Args:
         explanation: what to draw.
         picture: `uint8 (H, W)`, what the recogniser was given.
         source: its name, for the title.
-        patch: side of the patch of occlusion, pixels, for its caption.
     """
     sheet = _Sheet.of(len(explanation.explained[0].maps), len(explanation.explained))
     _title(sheet, explanation, source)
@@ -58,7 +57,7 @@ def draw(explanation: Explanation, picture: Pixels, source: str, *, patch: int) 
         for column, method in enumerate(explained.maps):
             # one scale for all classes: what is faint for one class may not look strong beside another
             strongest = max(float(np.abs(one.maps[method]).max()) for one in explanation.explained)
-            _map(sheet, 2 + column, row, explanation.glyph, explained, method, strongest, patch)
+            _map(sheet, 2 + column, row, explanation.glyph, explained, method, strongest, explanation.patch)
     buffer = io.BytesIO()
     sheet.image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.model import SHIPPED, Model
+from inkdigits.errors import InvalidWeights
+from inkdigits.model import SHIPPED, Model, read_card
 
 if TYPE_CHECKING:
+    from inkdigits.training.checkpoint import Weights
     from inkdigits.training.networks import Network
 
 Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -49,10 +51,27 @@ class Recogniser:
 
         known = load_weights(weights)
         network = known.network
-        temperature = float(known.facts.get("temperature", 1.0))
+        file = weights / "weights" / "best.safetensors" if weights.is_dir() else weights
+        temperature = temperature_of(known, file)
         return cls(known.classes, lambda glyphs: predict(network, glyphs), temperature, network)
 
 
 def needs_torch(weights: Path) -> bool:
     """Whether weights are anything but an ONNX file."""
     return weights.suffix.lower() != ".onnx"
+
+
+def temperature_of(weights: Weights, file: Path) -> float:
+    """The weights' own, or the one that export fitted for these very weights, or 1.
+
+    Args:
+        weights: that were loaded.
+        file: where from; an exported network lies beside it.
+    """
+    if "temperature" in weights.facts:
+        return float(weights.facts["temperature"])
+    try:
+        card = read_card(file.with_suffix(".onnx"))
+    except InvalidWeights:  # not exported
+        return 1.0
+    return float(card["temperature"]) if card.get("weights_sha256") == weights.sha256 else 1.0
