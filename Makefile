@@ -53,7 +53,8 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# An editable install follows the sources by itself; only what it depends on can make it stale.
+# Some hundred megabytes, a minute or more. An editable install follows the sources by itself; only what it
+# depends on can make it stale.
 $(VENV)/train: $(VENV)/made pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[train]'
 	@touch $@
@@ -64,7 +65,8 @@ $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
 
 # A training that was cut off goes on where it was; `|`: a later install is no reason to train again.
 $(DEMO)/trained: | $(VENV)/train
-	if [ -e $(RUN)/weights/state.safetensors ]; then $(INKDIGITS) train --resume $(RUN); \
+	@echo "Getting MNIST, training: Ctrl-C is safe, a second 'make demo' goes on."
+	@if [ -e $(RUN)/weights/state.safetensors ]; then $(INKDIGITS) train --resume $(RUN); \
 	  else rm -rf $(RUN); $(INKDIGITS) train fast --root $(DEMO); fi
 	@touch $@
 
