@@ -32,9 +32,7 @@ def explain(
     ],
     weights: Annotated[
         Path | None,
-        typer.Option(
-            help="A run folder, a .safetensors or an .onnx file, instead of the one that came along."
-        ),
+        typer.Option(help="A run folder, .safetensors or .onnx file, instead of the one that came along."),
     ] = None,
     classes: Annotated[
         list[str] | None,
