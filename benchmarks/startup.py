@@ -116,7 +116,7 @@ def record(times: dict[str, Times], rounds: int) -> str:
     )
     reading = (
         "`import inkdigits` imports nothing but itself: public names are imported when first used, which is "
-        "what the third row pays. Most of what a command takes is NumPy, OpenCV and ONNX Runtime being loaded "
+        "what the third row pays. Most of what a command takes is NumPy, OpenCV and ONNX Runtime loading "
         "(fourth row), and Typer with the pydantic it checks options with (fifth row)."
     )
     parts = [
