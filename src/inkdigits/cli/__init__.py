@@ -39,8 +39,7 @@ app = typer.Typer(
 )
 
 for _name in COMMANDS:
-    with contextlib.suppress(ModuleNotFoundError):
-        app.command(_name)(getattr(import_module(f"inkdigits.cli.{_name}"), _name))
+    app.command(_name)(getattr(import_module(f"inkdigits.cli.{_name}"), _name))
 
 
 def _print_version(wanted: bool) -> None:
