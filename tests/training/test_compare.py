@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from inkdigits.errors import InvalidData, InvalidWeights, UsageError
-from inkdigits.training import checkpoint
+from inkdigits.training import checkpoint, contrasts
 from inkdigits.training.candidates import cautions, evaluate_weights, open_candidate, with_classes
 from inkdigits.training.captions import CAPTIONS
 from inkdigits.training.compare import Comparison, compare, compare_pairs, fresh_folder, holm, mcnemar
 from inkdigits.training.contrasts import p_text, table_rows, verdict, write_comparison
 from inkdigits.training.datasets import Dataset
+from inkdigits.training.drawing import Tile
 from inkdigits.training.export import export_onnx
 
 
@@ -219,3 +220,18 @@ def test_the_temperature_that_export_fitted_is_used(small_run: Path, data: Datas
 def test_what_is_not_there_is_a_clear_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidWeights, match=name):
         open_candidate(tmp_path / name)
+
+
+def test_images_that_differ_come_with_truth_and_coloured_mistakes(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Tile] = []
+    monkeypatch.setattr(contrasts, "draw_sheet", lambda _p, _t, _d, tiles, **_k: drawn.extend(tiles))
+    contrasts.draw_differences(Path("unused"), comparison)
+    assert len(drawn) == min(len(comparison.differing), contrasts.SHOWN)
+    for tile in drawn:
+        (truth, _), *answers = tile.lines
+        assert [text[:2] for text, _ in answers] == ["A:", "B:", "C:"]
+        assert len({text[3:] for text, _ in answers}) > 1
+        for text, style in answers:
+            assert style == ("quiet" if text[3:] == truth.removeprefix("is ") else "alarming")

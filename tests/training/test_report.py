@@ -194,3 +194,19 @@ def test_facts_are_shown_flat_and_readable() -> None:
         "augment.rotation": 10.0, "augment.deep.er": None, "layers": ["conv 8 4", "relu"],
     }  # fmt: skip
     assert [webpage.plain(value) for _, value in webpage.flat(facts)] == ["10", "–", "conv 8 4, relu"]
+
+
+def test_every_part_of_a_page_escapes_what_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    bad = '<i>"&'
+    parts = [
+        webpage.paragraph(bad),
+        webpage.key_figures([(bad, bad, bad)]),
+        webpage.picture(tmp_path / "a.png", bad, bad),
+        webpage.table([bad], [[bad, bad]], bad, totals=[[bad]]),
+        webpage.details(bad, {bad: bad}),
+    ]
+    for part in (*parts, webpage.page(bad, bad, webpage.join(*parts), [(bad, parts[0])]).decode()):
+        assert "&lt;i&gt;" in part
+        assert "<i>" not in part
+        assert "&<" not in part
