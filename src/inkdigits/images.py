@@ -212,7 +212,7 @@ def _grey_of(image: Image.Image, name: str) -> Grey:
         return np.asarray(image.getchannel("L"))
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
-    return _luminance(image.convert("RGB"))
+    return _luminance(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def eight_bits(pixels: NDArray[Any], name: str = "array") -> Grey:
@@ -264,8 +264,8 @@ def _flattened(rgba: Image.Image) -> Grey:
 def _luminance(rgb: Image.Image) -> Grey:
     """ITU-R 601 luminance; or one channel, where a drawing that luminance hides shows twice as much."""
     grey = rgb.convert("L")
-    channels = [*rgb.split(), grey]
-    contrast = [int(np.ptp(channel.getextrema())) for channel in channels]
+    shown = int(np.ptp(grey.getextrema()))
+    contrast = [int(np.ptp(extrema)) for extrema in rgb.getextrema()]
     best = int(np.argmax(contrast))
-    hidden = contrast[-1] < _FAINT <= contrast[best] and contrast[best] >= 2 * contrast[-1]
-    return np.asarray(channels[best] if hidden else grey)
+    hidden = shown < _FAINT <= contrast[best] and contrast[best] >= 2 * shown
+    return np.asarray(rgb.getchannel(best) if hidden else grey)
