@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from inkdigits.errors import InvalidData, TrainingStopped, UsageError
@@ -18,6 +14,7 @@ from inkdigits.training.datasets import Dataset, load_data, split_validation
 from inkdigits.training.progress import Display, TensorBoard
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.report import write_report
+from inkdigits.training.stopping import stopping
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def _train(
     tensorboard: bool,
 ) -> Finished:
     boards = [TensorBoard(run / "tensorboard")] if tensorboard else []
-    with Display(recipe, quiet=quiet) as display, _stopping() as check:
+    with Display(recipe, quiet=quiet) as display, stopping() as check:
         try:
             loop.train(
                 recipe,
@@ -225,32 +222,3 @@ class _Watches:
         for watch in self._watches:
             watch.epoch(epoch)
         self._check()
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[Callable[[], None]]:
-    """Turns Ctrl-C and SIGTERM into a wish that the loop meets between steps, so that no file is left half.
-
-    A second Ctrl-C is an ordinary one.
-    """
-    wished = threading.Event()
-
-    def wish(number: int, _frame: FrameType | None) -> None:
-        wished.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    def check() -> None:
-        if wished.is_set():
-            raise TrainingStopped("stopped")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, wish)
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
