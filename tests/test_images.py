@@ -70,19 +70,14 @@ def test_lossy_formats_come_near(drawing: NDArray[np.uint8], kind: str) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
 def test_modes_come_out_alike(drawing: NDArray[np.uint8], mode: str) -> None:
-    image = Image.fromarray(drawing)
+    black_and_white = np.where(drawing > 128, 255, 0).astype(np.uint8)  # else Pillow dithers for mode 1
+    image = Image.fromarray(black_and_white)
     if mode == "I;16":
-        image = Image.fromarray(drawing.astype(np.uint16) * np.uint16(257))
+        image = Image.fromarray(black_and_white.astype(np.uint16) * np.uint16(257))
     elif mode == "CMYK":
-        image = image.convert("RGB").convert(mode)
-    else:
-        image = image.convert(mode)
-    grey = load_grey(encoded(image, "TIFF") if mode != "P" else encoded(image, "PNG"))
-    expected = np.where(drawing > 128, 255, 0) if mode == "1" else drawing
-    if mode == "1":  # Pillow dithers greys
-        assert set(np.unique(grey)) == {0, 255}
-    else:
-        assert np.abs(grey.astype(int) - expected).max() <= 2
+        image = image.convert("RGB")
+    grey = load_grey(encoded(image.convert(mode), "PNG" if mode == "P" else "TIFF"))
+    assert np.abs(grey.astype(int) - black_and_white).max() <= 2
 
 
 def test_adobe_cmyk_jpeg_is_not_inverted(drawing: NDArray[np.uint8]) -> None:
@@ -262,9 +257,6 @@ def test_limits_hold_for_arrays_and_images() -> None:
     for picture in (np.zeros((200, 300)), Image.new("L", (300, 200))):
         with pytest.raises(ImageTooLarge, match="300×200"):
             load_grey(picture, max_pixels=59_999)
-
-
-def test_more_bytes_than_the_limit() -> None:
     with pytest.raises(ImageTooLarge, match="MiB"):
         load_grey(Path("/dev/zero"))  # never ends: no more than the limit is read
     with pytest.raises(ImageTooLarge, match="MiB"):
@@ -285,6 +277,8 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("this is not a picture")
     (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UnreadableImage, match=r"^picture: not an image"):
+        load_grey(b"no picture")
     for name, message in {
         "empty.png": "empty",
         "text.png": "not an image we can open",
@@ -354,10 +348,3 @@ def test_warnings_made_errors_by_the_caller_do_no_harm(drawing: NDArray[np.uint8
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_grey(file).shape == drawing.shape
-
-
-def test_errors_call_the_picture_by_its_name() -> None:
-    with pytest.raises(UnreadableImage, match=r"^page 3: "):
-        load_grey(b"no picture", name="page 3")
-    with pytest.raises(UnreadableImage, match=r"^picture: "):
-        load_grey(b"no picture")
