@@ -44,7 +44,13 @@ def pixels(path: Path) -> Pixels:
         assert picture.info["dpi"] == pytest.approx((DPI, DPI), abs=0.1)
         found = np.asarray(picture.convert("RGB"))
     assert (found < 128).any(axis=2).sum() > 500, "next to nothing is drawn"
-    assert (found[:4] == 255).all(), "something touches the upper edge"
+    for name, edge in (
+        ("upper", found[:3]),
+        ("lower", found[-3:]),
+        ("left", found[:, :3]),
+        ("right", found[:, -3:]),
+    ):
+        assert (edge == 255).all(), f"something touches the {name} edge"
     return found
 
 
@@ -136,6 +142,12 @@ def test_charts_of_one_sample_and_absent_classes(tmp_path: Path) -> None:
     plots.draw_rejection(tmp_path / "d.png", found, curve)
     for name in "abcd":
         pixels(tmp_path / f"{name}.png")
+
+
+def test_class_distribution_of_several_sets_with_long_names(tmp_path: Path) -> None:
+    sets = {f"the digits of a long-named survey {n}": [100 + n, 200, 300] for n in range(3)}
+    plots.draw_class_distribution(tmp_path / "a.png", sets, ("a", "b", "c"))
+    pixels(tmp_path / "a.png")
 
 
 def test_class_distribution_draws_heights_as_shares(tmp_path: Path) -> None:

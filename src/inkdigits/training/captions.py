@@ -59,12 +59,6 @@ CAPTIONS: dict[str, str] = {
         "that held out different images compare here only roughly."
     ),
 }
-WIDE = {
-    "curves",
-    "misclassified",
-    "predictions",
-    "samples",
-    "accuracies",
-    "differences",
-    "all-curves",
-}  # take the whole width of the page
+# take the whole width of the page; the others stand two abreast
+WIDE = {"curves", "misclassified", "predictions", "samples", "class-distribution"}
+WIDE |= {"accuracies", "differences", "all-curves"}

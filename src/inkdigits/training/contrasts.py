@@ -112,7 +112,7 @@ def draw_all_curves(path: Path, contenders: Iterable[Contender]) -> None:
         headline(accuracy, "Accuracy on the validation set")
         scale_loss(loss)
         scale_accuracy(accuracy)
-        legend_below(figure, loss, columns=3)
+        legend_below(figure, loss)
 
 
 def draw_differences(path: Path, comparison: Comparison) -> None:

@@ -98,9 +98,12 @@ def shorten(name: str, longest: int = 10) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """The legend of `axes` under the whole figure, where it covers nothing."""
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """The legend of `axes` under the whole figure, where it covers nothing, in as many columns as fit."""
     handles, names = axes.get_legend_handles_labels()
+    widths = [0.7 + 0.08 * len(name) for name in names]  # inches: the sign and its gaps, then the letters
+    room = figure.get_figwidth()
+    columns = len(names) if sum(widths) <= room else max(1, int(room / max(widths)))
     figure.legend(handles, names, loc="outside lower left", ncols=columns, borderpad=0.1, columnspacing=1.6)
 
 

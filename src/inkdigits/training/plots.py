@@ -50,12 +50,12 @@ def draw_class_distribution(path: Path, counts: Mapping[str, Sequence[int]], cla
     """
     places = np.arange(len(classes))
     width = 0.8 / len(counts)
-    with drawing(path, min(max(5.8, 0.18 * len(classes) * (1 + len(counts))), 11), 3.9) as figure:
+    with drawing(path, min(max(9.0, 0.18 * len(classes) * (1 + len(counts))), 11), 3.8) as figure:
         axes = figure.add_subplot()
         for index, (name, samples) in enumerate(counts.items()):
             shares = np.array(samples) / sum(samples)
             offset = (index - (len(counts) - 1) / 2) * width
-            label = f"{name} ({sum(samples):,} samples)"
+            label = f"{shorten(name, 24)} ({sum(samples):,} samples)"
             bars = axes.bar(places + offset, shares, width * 0.92, color=SERIES[index % 6], label=label)
             if len(counts) == 1 and len(classes) <= READABLE:
                 axes.bar_label(
@@ -325,7 +325,9 @@ def _mix_up(metrics: Metrics) -> str:
 def _extremes(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> str:
     name, samples = list(counts.items())[-1]
     least, most = (shorten(classes[samples.index(extreme(samples))]) for extreme in (min, max))
-    return f"{name}: least often {least} ({min(samples):,}), most often {most} ({max(samples):,})"
+    return (
+        f"{shorten(name, 24)}: least often {least} ({min(samples):,}), most often {most} ({max(samples):,})"
+    )
 
 
 def _column(rows: Sequence[ClassScores], label: str) -> list[float]:
