@@ -153,10 +153,26 @@ def _reduced(grey: Grey) -> Grey:
 
 def _paper_is_bright(grey: Grey) -> bool:
     """Paper covers more of the picture, and more of its edge, than ink does."""
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
-    bright = grey > threshold
+    level = _without_slope(grey)
+    threshold, _ = cv2.threshold(level, 0, 255, cv2.THRESH_OTSU)
+    bright = level > threshold
     edge = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     return bool(bright.mean() + edge.mean() > 1)
+
+
+def _without_slope(grey: Grey) -> Grey:
+    """Light that falls off over the page is taken out, where it outweighs the ink, by a fitted parabola."""
+    height, width = grey.shape
+    small = cv2.resize(grey, (min(width, 48), min(height, 48)), interpolation=cv2.INTER_AREA).astype(
+        np.float64
+    )
+    y, x = np.mgrid[-1 : 1 : small.shape[0] * 1j, -1 : 1 : small.shape[1] * 1j]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    light = (terms @ np.linalg.lstsq(terms, small.ravel(), rcond=None)[0]).reshape(small.shape)
+    if light.var() <= 0.5 * small.var():
+        return grey
+    slope = cv2.resize(light.astype(np.float32), (width, height))
+    return np.clip(grey - slope + 128, 0, 255).astype(np.uint8)
 
 
 def _paper(picture: Ink) -> Ink:

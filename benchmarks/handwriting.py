@@ -1,0 +1,170 @@
+"""What the shipped recogniser is worth: MNIST's test set, other people's digits, and things that are no digits.
+
+    python benchmarks/handwriting.py [--weights FILE.onnx] [--data ../shared/data] [--write]
+
+For each set of digits: accuracy of all answers, share that is accepted, share wrong among the accepted,
+calibration. For what is no digit: share accepted, and how well confidence tells it from MNIST's test digits
+(AUROC). Data sets that aren't there are left out. `--write` keeps the result in records/handwriting.{json,md}.
+Nothing was trained on or chosen by any of them, but see the record on Semeion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from inkdigits.reader import Reader
+from inkdigits.results import Classification
+from inkdigits.training.datasets import load_mnist
+
+ROOT = Path(__file__).parent.parent
+FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
+Labelled = tuple[str, list[NDArray[np.uint8]], list[int]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", type=Path, help="an ONNX file; the shipped one unless said")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    reader = Reader.load(arguments.weights)
+    test = load_mnist("test")
+    assert test.labels is not None
+    known = reader.classify_glyphs(test.images)
+    digits = {"MNIST test": _of_digits(known, test.labels.tolist())}
+    enlarged = [
+        255 - np.asarray(Image.fromarray(i).resize((112, 112), Image.Resampling.BICUBIC)) for i in test.images
+    ]
+    digits["MNIST test, four times as large, dark on light"] = _of_digits(
+        reader.classify_many(enlarged), test.labels.tolist()
+    )
+    for name, pictures, labels in _digit_sets(arguments.data):
+        digits[name] = _of_digits(reader.classify_many(pictures), labels)
+    others = {
+        name: _of_others(reader.classify_many(pictures), known)
+        for name, pictures in _other_sets(arguments.data)
+    }
+    card = reader.model.card
+    result = {"weights_sha256": card["sha256"], "seed": card.get("seed"), "digits": digits, "others": others}
+    page = _page(result)
+    print(page)
+    if arguments.write:
+        (ROOT / "records" / "handwriting.json").write_text(
+            json.dumps(result, indent=1) + "\n", encoding="utf-8"
+        )
+        (ROOT / "records" / "handwriting.md").write_text(page, encoding="utf-8")
+
+
+def _digit_sets(data: Path) -> Iterator[Labelled]:
+    if (semeion := data / "semeion" / "semeion.data").exists():
+        table = np.loadtxt(semeion)
+        pictures = [(row * 255).astype(np.uint8).reshape(16, 16) for row in table[:, :256]]
+        yield "Semeion", pictures, table[:, 256:266].argmax(1).tolist()
+    if (boxes := data / "cheque-amounts" / "boxes.csv").exists():
+        yield "digits cut from cheques", *_cheque_digits(boxes)
+
+
+def _cheque_digits(boxes: Path) -> tuple[list[NDArray[np.uint8]], list[int]]:
+    """Every digit of the cheque amounts, cut by its box with a margin of two pixels."""
+    pictures, labels = [], []
+    pages: dict[str, NDArray[np.uint8]] = {}
+    with boxes.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["file"] not in pages:
+                pages[row["file"]] = np.asarray(Image.open(boxes.parent / row["file"]).convert("L"))
+            x, y, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
+            cut = pages[row["file"]][max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+            pictures.append(cut)
+            labels.append(int(row["digit"]))
+    return pictures, labels
+
+
+def _other_sets(data: Path) -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
+    if (operators := data / "operators" / "mdas_symbols_v1.zip").exists():
+        with zipfile.ZipFile(operators) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(".png")]
+            pictures = [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L")) for name in names]
+        yield "handwritten operators", pictures
+    if (fashion := FASHION / "t10k-images-idx3-ubyte.gz").exists():
+        raw = np.frombuffer(gzip.decompress(fashion.read_bytes()), np.uint8)[16:]
+        yield "Fashion-MNIST test", list(raw.reshape(-1, 28, 28))
+    random = np.random.default_rng(0)
+    yield "noise", [random.integers(0, 256, (64, 64), dtype=np.uint8) for _ in range(500)]
+
+
+def _of_digits(answers: list[Classification], labels: list[int]) -> dict[str, Any]:
+    right = np.array([answer.digit == label for answer, label in zip(answers, labels, strict=True)])
+    accepted = np.array([answer.accepted for answer in answers])
+    confidence = np.array([answer.confidence for answer in answers])
+    return {
+        "count": len(labels),
+        "accuracy": float(right.mean()),
+        "accepted": float(accepted.mean()),
+        "wrong_among_accepted": float((~right[accepted]).mean()),
+        "ece": _calibration_error(confidence, right),
+        "called_not_a_digit": float(np.mean([answer.reason == "not_a_digit" for answer in answers])),
+        "called_blank": float(np.mean([answer.reason == "blank" for answer in answers])),
+    }
+
+
+def _of_others(answers: list[Classification], digits: list[Classification]) -> dict[str, Any]:
+    confidence = [answer.confidence for answer in answers] + [answer.confidence for answer in digits]
+    truth = [0] * len(answers) + [1] * len(digits)
+    return {
+        "count": len(answers),
+        "accepted": float(np.mean([answer.accepted for answer in answers])),
+        "unsure": float(np.mean([answer.reason == "unsure" for answer in answers])),
+        "auroc": float(roc_auc_score(truth, confidence)),
+    }
+
+
+def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error over 15 bins of equal width (Guo et al. 2017)."""
+    bins = np.clip((confidence * 15).astype(int), 0, 14)
+    gaps = [abs(confidence[bins == b].sum() - right[bins == b].sum()) for b in range(15)]
+    return float(sum(gaps) / len(right))
+
+
+def _page(result: dict[str, Any]) -> str:
+    lines = [
+        "# The shipped recogniser on handwriting, and on what is none",
+        "",
+        f"Made by `python benchmarks/handwriting.py --write`; weights {result['weights_sha256'][:16]}…",
+        "",
+        "| digits | pictures | accuracy | accepted | wrong among accepted | ECE |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {r['count']:,} | {r['accuracy']:.2%} | {r['accepted']:.2%} "
+        f"| {r['wrong_among_accepted']:.2%} | {r['ece']:.4f} |"
+        for name, r in result["digits"].items()
+    ]
+    lines += [
+        "",
+        "| no digits | pictures | accepted | unsure | AUROC against MNIST test |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {r['count']:,} | {r['accepted']:.2%} | {r['unsure']:.2%} | {r['auroc']:.4f} |"
+        for name, r in result["others"].items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
