@@ -29,10 +29,11 @@ from IPython.display import Image, Markdown, display
 from inkdigits.training import galleries, plots
 from inkdigits.training.datasets import load_mnist, split_validation
 from inkdigits.training.evaluate import answer, judge
-from inkdigits.training.explain import Explainer
+from inkdigits.training.explain import explain
 from inkdigits.training.heatmaps import draw
 from inkdigits.training.loop import predict, train
 from inkdigits.training.recipes import FAST
+from inkdigits.training.recogniser import Recogniser
 from inkdigits.training.runs import Epoch
 
 quick = os.environ.get("INKDIGITS_TOUR") == "quick"
@@ -142,17 +143,12 @@ show("errors.png", 560)
 # %%
 wrong = np.flatnonzero(answers.predicted != validation.labels)
 worst = wrong[answers.confidence[wrong].argmax()]
-explainer = Explainer(
+truth = trained.classes[validation.labels[worst]]
+recogniser = Recogniser(
     trained.classes, lambda glyphs: predict(trained.network, glyphs), network=trained.network
 )
-truth = trained.classes[validation.labels[worst]]
-explanation = explainer.explain(validation.images[worst], ("grad-cam", "occlusion"), classes=[truth])
-display(
-    Image(
-        data=draw(explanation, validation.images[worst], f"a {truth} of the validation set", patch=5),
-        width=900,
-    )
-)
+why = explain(recogniser, validation.images[worst], ("grad-cam", "occlusion"), classes=[truth])
+display(Image(data=draw(why, 255 - validation.images[worst], f"a {truth} of the validation set"), width=900))
 
 # %% [markdown]
 # ## A picture from outside

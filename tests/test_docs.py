@@ -96,10 +96,11 @@ def commands_of(block: Block) -> Iterator[str]:
 def made_cheap(command: str, options: dict[str, str]) -> str:
     """The command with those options that it knows, before any pipe or redirection."""
     words = command.split()
-    if words[0] != "inkdigits" or len(words) < 2 or words[1] not in COMMANDS:
-        return command
-    known = {o for p in COMMANDS[words[1]].params for o in p.opts}
-    added = "".join(f" --{name} {value}" for name, value in options.items() if f"--{name}" in known)
+    name = words[1] if words[0] == "inkdigits" and len(words) > 1 else ""
+    if name not in COMMANDS or "--resume" in words:
+        return command  # what resumes goes on as it began
+    known = {o for p in COMMANDS[name].params for o in p.opts}
+    added = "".join(f" --{o} {value}" for o, value in options.items() if f"--{o}" in known)
     call, *rest = SHELL_END.split(command, maxsplit=1)
     return " ".join([call + added, *rest])
 
