@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from PIL import Image, ImageOps
 
 from inkdigits.glyph import SIDE, Grey, Steps, steps_from_grey
 from inkdigits.images import load_grey
@@ -18,37 +19,32 @@ from inkdigits.training.drawing import BLUE, INK, MUTED, VERMILLION, drawing
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 IMAGES = ROOT / "docs" / "images"
-STEPPED = ("4-pencil.png", "9-in-a-corner.jpg", "3-chalk.jpg")
-COLUMNS = 8
+STEPPED = ("7-blue-pen.jpg", "9-in-a-corner.jpg", "3-chalk.jpg")
+COLUMNS = 7
+BELOW: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
 
 
 def draw_examples(path: Path, reader: Reader) -> None:
-    """Every example beside what inkdigits reads in it."""
-    files = sorted(
-        p for p in EXAMPLES.iterdir() if p.suffix.lower() in {".png", ".jpg", ".webp", ".tif", ".bmp"}
-    )
+    """Every example, and below it what inkdigits reads."""
+    files = sorted(p for p in EXAMPLES.iterdir() if p.suffix in {".png", ".jpg", ".tif"})
     rows = -(-len(files) // COLUMNS)
-    with drawing(path, 1.45 * COLUMNS, 1.75 * rows) as figure:
+    with drawing(path, 1.5 * COLUMNS, 1.85 * rows) as figure:
         grid = figure.subplots(rows, COLUMNS, squeeze=False)
         for axes in grid.flat:
             _bare(axes)
         for axes, file in zip(grid.flat, files, strict=False):
-            grey = load_grey(file)
-            axes.imshow(_squared(grey), cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-            _write_answer(axes, reader.classify(grey))
+            axes.imshow(_squared(file), interpolation="antialiased")
+            _write_answer(axes, reader.classify(file))
 
 
 def _write_answer(axes: Axes, answer: Classification) -> None:
-    if answer.digit is None:
-        axes.set_xlabel("blank", color=MUTED, fontsize=12)
-        return
-    sure = f"{answer.digit}   {answer.confidence:.0%}"
-    axes.set_xlabel(
-        sure if answer.accepted else f"{sure} ?",
-        color=INK if answer.accepted else VERMILLION,
-        fontsize=12,
-        weight="bold",
-    )
+    if answer.accepted:
+        sure = min(answer.confidence, 0.999)  # as the command line says it: never quite sure
+        axes.set_xlabel(f"{answer.digit}", color=INK, fontsize=15, weight="bold")
+        axes.annotate(f"{sure:.1%}", (1, 0), (0, -8), **BELOW, color=MUTED, fontsize=9, ha="right")
+    else:
+        assert answer.reason is not None
+        axes.set_xlabel(answer.reason.replace("_", " "), color=VERMILLION, fontsize=12)
 
 
 def draw_glyph_steps(path: Path) -> None:
@@ -91,14 +87,26 @@ def _draw_glyph(axes: Axes, glyph: Grey) -> None:
     axes.set_xlabel(f"box {size[0]}×{size[1]}, mass at {x:.1f}, {y:.1f}", fontsize=9)
 
 
-def _squared(grey: Grey) -> Grey:
-    """Centred on a white square, so that pictures of all proportions line up."""
-    height, width = grey.shape
-    side = max(height, width)
-    square = np.full((side, side), 255, np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = grey
+def _squared(file: Path) -> Image.Image:
+    """In colour and upright, centred on a white square, so that pictures of all proportions line up."""
+    with Image.open(file) as image:
+        shown = ImageOps.exif_transpose(image)
+        if shown.mode.startswith("I"):  # 16 bits
+            shown = Image.fromarray(load_grey(file))
+        picture = _chequered(shown.size) if shown.has_transparency_data else Image.new("RGB", shown.size)
+        picture.paste(shown.convert("RGB"), mask=shown.convert("RGBA").getchannel("A"))
+    side = max(picture.size)
+    square = Image.new("RGB", (side, side), "white")
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return square
+
+
+def _chequered(size: tuple[int, int]) -> Image.Image:
+    """What picture editors show where a picture is transparent."""
+    field = max(size) // 16
+    rows, columns = np.indices((size[1], size[0])) // field
+    greys = np.where((rows + columns) % 2, 150, 190).astype(np.uint8)
+    return Image.fromarray(greys).convert("RGB")
 
 
 def _bare(axes: Axes) -> None:
