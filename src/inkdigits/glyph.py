@@ -88,7 +88,7 @@ def find_ink(grey: Grey) -> Ink | None:
     strength = _strength(difference)
     # noise of the paper: what half of its pixels stay under, by the median of the fainter part
     noise = float(np.median(difference[difference <= strength / 2])) if strength else 0.0
-    if strength < max(FAINTEST, 5 * noise):
+    if strength < max(FAINTEST, 3 * noise):
         return None
     floor = max(min(3 * noise, 0.4 * strength), 0.08 * strength)
     ink: Ink = np.clip((difference - floor) / (strength - floor), 0, 1).astype(np.float32)
