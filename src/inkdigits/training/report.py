@@ -37,7 +37,7 @@ def write_report(
     training: Dataset | None = None,
     temperature: float = 1.0,
 ) -> Metrics:
-    """Writes `metrics.json`, `report.html` and every picture as a PNG into a folder.
+    """Writes `metrics.json`, `report.html` and every picture as a PNG into a folder; returns the figures.
 
     Args:
         folder: is made if it isn't there; files of an older report are replaced.
@@ -45,14 +45,10 @@ def write_report(
         data: what was judged on, with labels.
         logits: the answers, `float (N, classes)`.
         history: epochs of the training, for the curves; without any there are none.
-        facts: what else is known, for the end of the page and `metrics.json`: groups of facts such as
-            `recipe` and `environment`, and single ones. `epoch`, the one whose weights these are, is marked
-            in the curves.
+        facts: what else is known, singly or in groups such as `recipe`, for `metrics.json` and the page's
+            end; `epoch`, the one whose weights these are, is marked in the curves.
         training: what was trained on, to compare how often each class occurs.
         temperature: of the confidences (Guo et al. 2017).
-
-    Returns:
-        The figures.
 
     Raises:
         InvalidData: no labels, or labels that don't fit the logits.
