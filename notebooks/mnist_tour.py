@@ -72,8 +72,9 @@ show("samples.png", 560)
 # %%
 recipe = replace(FAST, validation=len(validation), epochs=1 if quick else FAST.epochs)
 for option, value in asdict(recipe).items():
-    if value:
-        print(f"{option:16}{value}")
+    if option == "augment":
+        value = {kind: amount for kind, amount in value.items() if amount}
+    print(f"{option:16}{value}")
 
 
 # %% [markdown]
@@ -160,5 +161,6 @@ display(Image(data=draw(why, 255 - validation.images[worst], f"a {truth} of the 
 import inkdigits
 
 examples = Path("../examples") if Path("../examples").exists() else Path("examples")
-for picture in sorted(examples.glob("*.png"))[:6]:
-    print(picture.name, inkdigits.classify(picture))
+for picture in sorted(examples.glob("*.png")):
+    found = inkdigits.classify(picture)
+    print(f"{picture.name:24}{found.digit}   {found.reason or 'accepted'}")
