@@ -1,10 +1,10 @@
-"""What the shipped recogniser is worth: MNIST's test set, other people's digits, and things that are no digits.
+"""What the shipped recogniser is worth: MNIST's test set, other people's digits, things that are no digits.
 
     python benchmarks/handwriting.py [--weights FILE.onnx] [--data ../shared/data] [--write]
 
 For each set of digits: accuracy of all answers, share that is accepted, share wrong among the accepted,
 calibration. For what is no digit: share accepted, and how well confidence tells it from MNIST's test digits
-(AUROC). Data sets that aren't there are left out. `--write` keeps the result in records/handwriting.{json,md}.
+(AUROC). Data sets that aren't there are left out. `--write` keeps it all in records/handwriting.{json,md}.
 Nothing was trained on or chosen by any of them, but see the record on Semeion.
 """
 

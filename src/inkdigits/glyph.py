@@ -172,7 +172,8 @@ def _without_slope(grey: Grey) -> Grey:
     if light.var() <= 0.5 * small.var():
         return grey
     slope = cv2.resize(light.astype(np.float32), (width, height))
-    return np.clip(grey - slope + 128, 0, 255).astype(np.uint8)
+    evened: Grey = np.clip(grey - slope + 128, 0, 255).astype(np.uint8)
+    return evened
 
 
 def _paper(picture: Ink) -> Ink:

@@ -1,1 +1,1 @@
-"""The workshop: trains, tunes, judges and explains recognisers. The only part that imports PyTorch (extra `[train]`)."""
+"""The workshop: trains, tunes, judges and explains recognisers. Needs the extra `[train]`."""

@@ -53,7 +53,7 @@ def save_tensor_file(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[s
         OutputError: the file can't be written.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # one entry only: safetensors writes several in random order, and the same weights are to be the same bytes
+    # one entry only: safetensors writes several in random order, and equal weights are to be equal bytes
     write_whole(path, save_tensors(plain, metadata={"inkdigits": json.dumps(facts)}))
 
 
