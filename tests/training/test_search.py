@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -249,6 +251,28 @@ def test_a_dead_workers_trial_fails_and_its_choice_comes_again_once(search: Sear
         assert new is not None  # the one that cost two workers their lives counts, the first of them doesn't
         assert new.recipe != left.recipe
         assert search.take(third, plan(2)) is None
+
+
+def test_a_study_is_seen_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder.mkdir()
+    ended, seen = threading.Event(), []
+
+    def look() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(UsageError):  # not there yet
+                seen.append(len(Search(folder).study.get_trials()))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    Search.begin(folder, SETTINGS)
+    while not seen:
+        time.sleep(0.01)
+    ended.set()
+    watcher.join()
+    assert set(seen) == {1}
+    assert {path.name for path in folder.iterdir()} >= {"study.db", ".locks"}
+    assert not list((folder / ".locks").iterdir())
 
 
 def test_a_living_workers_trial_is_its_own(search: Search) -> None:

@@ -118,7 +118,7 @@ def test_killed_stopped_and_resumed(
     assert (process.returncode, out) == (1, "")
     assert "go on: inkdigits tune --study runs/tune/search" in err
     assert "Traceback" not in err
-    assert not members(process)
+    wait("Python's own helper process to end, too", lambda: not members(process), 10)
     assert TrialState.RUNNING not in states(folder)
     assert load_recipe(str(folder / "recipe.json")).name == "tuned"
 

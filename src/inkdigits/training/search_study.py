@@ -85,13 +85,17 @@ class Search:
             OutputError: the folder can't be written.
         """
         first = starting_point(settings.limits)
+        making = folder / ".locks" / DATABASE  # whoever sees study.db shall see a whole one
         with reported(folder / DATABASE, OutputError, "can't be written"):
-            (folder / ".locks").mkdir()
-            storage = _storage(folder / DATABASE)
+            making.parent.mkdir()
+            storage = _storage(making)
             optuna.create_study(study_name="confirm", storage=storage, direction="maximize")
             study = optuna.create_study(study_name="search", storage=storage, direction="maximize")
             study.set_user_attr("settings", json.dumps(asdict(settings)))
             study.enqueue_trial(first)
+            storage.remove_session()
+            storage.engine.dispose()  # the last connection moves what SQLite wrote beside the file into it
+            making.rename(folder / DATABASE)
         return cls(folder)
 
     # -- work
