@@ -47,12 +47,13 @@ class Network(nn.Module):
         self.layers = tuple(layers)
         self.classes = classes
         self.body = _build(self.layers, classes, side)
+        # channels last in memory: 2.6 times the steps a second on a CPU (records/training-speed.md)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, glyphs: Tensor) -> Tensor:
         """Logits `float (N, classes)` of glyphs `(N, 28, 28)`, uint8 or float, 0 to 255."""
         scaled = (glyphs.unsqueeze(1).float() - MEAN) / SD
-        # channels_last: 1.5 times the images a second on AVX-512 CPUs (records/training-speed.md)
-        return cast(Tensor, self.body(scaled.contiguous(memory_format=torch.channels_last)))
+        return cast(Tensor, self.body(scaled))
 
 
 class Residual(nn.Module):

@@ -98,10 +98,11 @@ class Stepper:
     def load_state(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
         """The inverse of `tensors` and `plain`."""
         current = self.optimizer.state_dict()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = value
+            state.setdefault(int(index), {})[name] = _as_laid_out(value, parameters[int(index)])
         groups = [
             {**values, "params": group["params"]}
             for values, group in zip(plain["groups"], current["param_groups"], strict=True)
@@ -112,6 +113,13 @@ class Stepper:
 
     def _scheduler(self) -> LRScheduler | None:
         return self.per_step or self.per_epoch or self.plateau
+
+
+def _as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """In the parameter's memory format, which fused optimisers take for granted and files don't keep."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

@@ -263,7 +263,8 @@ TINY = Recipe(
     epochs=5,
     batch_size=32,
     optimizer="adam",
-    learning_rate=1e-3,
+    learning_rate=5e-3,
+    schedule="one-cycle",  # a constant 1e-3 leaves one seed in three at 97.3%
     stop_after=2,
     keep="loss",
 )
@@ -275,7 +276,7 @@ TWO_CONV = Recipe(
         *("conv 32 5", "relu", "pool", "conv 64 5", "relu", "pool"),
         *("flatten", "dense 128", "relu", "dropout 0.2", "dense"),
     ),
-    epochs=10,
+    epochs=8,
     batch_size=128,
     optimizer="adam",
     learning_rate=1e-3,
@@ -319,15 +320,17 @@ ROBUST = Recipe(
 
 FAST = Recipe(
     name="fast",
-    about="99% in seconds: a small network with batch norm, one-cycle, averaged weights",
+    about="99% in seconds: a small network with batch norm, two epochs of one-cycle",
     layers=(
-        *("conv 16 3", "norm", "relu", "pool", "conv 32 3", "norm", "relu", "pool"),
-        *("conv 64 3", "norm", "relu", "pool", "flatten", "dense"),
+        # pooled before norm and relu: those then have a quarter of the work
+        *("conv 16 5 valid", "pool", "norm", "relu", "conv 32 3 valid", "pool", "norm", "relu"),
+        *("flatten", "dense 64", "norm", "relu", "dense"),
     ),
     epochs=2,
     batch_size=256,
-    optimizer="adam",
-    learning_rate=1e-2,
+    optimizer="adamw",
+    learning_rate=0.02,
+    weight_decay=0.05,
     schedule="one-cycle",
     augment=Augment(shift=1),
 )
