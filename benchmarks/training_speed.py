@@ -67,11 +67,11 @@ def main() -> None:
     page = [
         "# What makes training fast",
         "",
-        f"Made by `python benchmarks/training_speed.py --write` on {here['processor']}, {here['cores']} cores,",
-        f"torch {here['packages']['torch']}, commit `{str(here['commit'])[:10]}`. Steps of the recipe's own batch",
-        f"size, without augmentation; medians of {arguments.rounds} rounds in turns. The product always uses",
-        "channels last, bfloat16 where the processor multiplies it, and as many threads as its probe finds",
-        f"(here and now {devices.probe_threads()}).",
+        "Made by `python benchmarks/training_speed.py --write` on",
+        f"{here['processor']}, {here['cores']} cores, torch {here['packages']['torch']}.",
+        f"Steps of the recipe's own batch size, without augmentation; medians of {arguments.rounds} rounds in turns.",
+        "The product always uses channels last, bfloat16 where the processor multiplies it, and as many threads as",
+        f"its probe finds (here and now {devices.probe_threads()}).",
     ]
     for name in arguments.recipes:
         page += ["", *_table(RECIPES[name], arguments.rounds)]
