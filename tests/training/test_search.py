@@ -199,15 +199,15 @@ def test_trials_behind_the_others_at_half_time_are_pruned(search: Search) -> Non
 
 def test_time_for_confirmation_is_kept_back(search: Search) -> None:
     def slow(job: Job) -> float:
-        time.sleep(0.25)
+        time.sleep(0.2)
         return made_up(job)
 
-    began = time.time()
-    found = list(jobs(search, plan(confirm=2, seconds=4), slow))
-    kinds = [job.study for job in found]
-    assert kinds.count("confirm") == 4
-    assert kinds.count("search") >= 2
-    assert time.time() - began < 6
+    list(jobs(search, plan(2), slow))
+    needed = search.seconds_to_confirm(plan(confirm=2))
+    assert needed >= 4 * 0.2  # two trials with two further seeds
+    found = list(jobs(search, plan(confirm=2, seconds=needed), slow))
+    assert [job.study for job in found] == ["confirm"] * 4
+    assert search.seconds_to_confirm(plan(confirm=2)) == 0
 
 
 def test_without_time_one_trial_is_made_all_the_same(search: Search) -> None:
@@ -321,7 +321,7 @@ with search.joined() as worker:
 
 def test_processes_share_a_study(search: Search) -> None:
     crew = [subprocess.Popen([sys.executable, "-c", WORKER, str(search.folder)]) for _ in range(3)]
-    assert [process.wait(60) for process in crew] == [0, 0, 0]
+    assert [process.wait(300) for process in crew] == [0, 0, 0]
     trials = search.trials()
     assert [t.number for t in trials] == list(range(16))
     assert {t.state for t in trials} == {TrialState.COMPLETE}
