@@ -69,9 +69,9 @@ def main() -> None:
         "",
         "Made by `python benchmarks/training_speed.py --write` on",
         f"{here['processor']}, {here['cores']} cores, torch {here['packages']['torch']}.",
-        f"Steps of the recipe's own batch size, without augmentation; medians of {arguments.rounds} rounds in turns.",
-        "The product always uses channels last, bfloat16 where the processor multiplies it, and as many threads as",
-        f"its probe finds (here and now {devices.probe_threads()}).",
+        f"Steps of the recipe's own batch size, without augmentation; medians of {arguments.rounds} rounds.",
+        "The product always uses channels last, bfloat16 where the processor multiplies it, and as many",
+        f"threads as its probe finds (here and now {devices.probe_threads()}).",
     ]
     for name in arguments.recipes:
         page += ["", *_table(RECIPES[name], arguments.rounds)]
