@@ -92,7 +92,7 @@ def fit_rule(
     labels: NDArray[np.integer[Any]],
     outliers: Floats | None = None,
     *,
-    wrong: float = 0.002,
+    wrong: float = 0.003,
     outliers_accepted: float = 0.05,
     lost: float = 0.002,
     risk: float = 0.05,

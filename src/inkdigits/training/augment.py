@@ -32,6 +32,8 @@ def augment(glyphs: Tensor, how: Augment, generator: Generator, strength: float 
     draw = _Draw(len(ink), ink.device, generator)
     if _warps(how):
         ink = _warp(ink, how, draw, strength)
+    if how.stray:
+        ink = draw.chosen(how.stray, _with_stray_ink(ink, draw), ink)
     if how.low_resolution:
         ink = draw.chosen(how.low_resolution, _low_resolution(ink, draw), ink)
     if how.thickness:
@@ -134,6 +136,15 @@ def _displacement(how: Augment, draw: _Draw, strength: float) -> Tensor:
     smooth = F.interpolate(noise, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
     size = how.elastic * strength * draw.uniform(0.2, 1.5)
     return (smooth * (size * 2 / SIDE)[:, None, None, None]).permute(0, 2, 3, 1)
+
+
+def _with_stray_ink(ink: Tensor, draw: _Draw) -> Tensor:
+    """The edge of the batch's next glyph looks in from the left or the right."""
+    away = draw.uniform(12, 19).round() * torch.where(draw.uniform() < 0.5, -1, 1)
+    places = torch.arange(SIDE, device=ink.device)[None] + away[:, None]
+    inside = (places >= 0) & (places < SIDE)
+    columns = places.clamp(0, SIDE - 1).long()[:, None, :].expand(-1, SIDE, -1)
+    return torch.maximum(ink, ink.roll(1, 0).gather(2, columns) * inside[:, None])
 
 
 def _low_resolution(ink: Tensor, draw: _Draw) -> Tensor:
