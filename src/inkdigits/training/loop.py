@@ -174,6 +174,7 @@ class _Training:
         loss, accuracy = self._learn(number, watch)
         learned = time.perf_counter() - began
         validation_loss, validation_accuracy = self._validate()
+        learning_rate = self.stepper.learning_rate
         self.stepper.after_epoch(validation_loss if validation_loss is not None else loss)
         epoch = Epoch(
             number=number,
@@ -181,7 +182,7 @@ class _Training:
             train_accuracy=accuracy,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            learning_rate=self.stepper.learning_rate,
+            learning_rate=learning_rate,
             images_per_second=len(self.batches) / learned,
             seconds=time.perf_counter() - began,
         )

@@ -33,7 +33,7 @@ class Epoch:
         train_accuracy: likewise, 0 to 1.
         validation_loss: mean cross-entropy on the validation set; None when nothing is held out.
         validation_accuracy: 0 to 1; None when nothing is held out.
-        learning_rate: at the epoch's end.
+        learning_rate: of the epoch's last step.
         images_per_second: training alone.
         seconds: training and validation.
     """
