@@ -54,7 +54,7 @@ def draw_history(path: Path, trials: Sequence[FrozenTrial], chosen: int) -> None
     done = [(t.number, t.value or 0.0) for t in trials if t.state == TrialState.COMPLETE]
     pruned = [(t.number, t.value) for t in trials if t.state == TrialState.PRUNED and t.value is not None]
     best = np.maximum.accumulate([value for _, value in done])
-    with drawing(path, 7.2, 4.3) as figure:
+    with drawing(path, 7.6, 4.3) as figure:
         axes = figure.add_subplot()
         axes.step(
             [*(number for number, _ in done), trials[-1].number + 0.5], [*best, best[-1]],
@@ -64,7 +64,7 @@ def draw_history(path: Path, trials: Sequence[FrozenTrial], chosen: int) -> None
             axes.plot(
                 *zip(*pruned, strict=True), "x", color=ORANGE, label=f"pruned ({len(pruned)})", zorder=2
             )
-        axes.plot(*zip(*done, strict=True), "o", color=BLUE, label=f"ran to the end ({len(done)})", zorder=3)
+        axes.plot(*zip(*done, strict=True), "o", color=BLUE, label=f"finished ({len(done)})", zorder=3)
         value = dict(done)[chosen]
         axes.plot(
             chosen, value, "D", color=VERMILLION, markersize=9, label=f"chosen: trial {chosen}", zorder=4
@@ -112,7 +112,8 @@ def draw_parallel(path: Path, trials: Sequence[FrozenTrial], chosen: int) -> Non
     names = [name for name in LABELS if name in spaces]
     half = len(names) // 2
     values = [t.value or 0.0 for t in done]
-    shade = Normalize(float(np.quantile(values, 0.1)), max(values))
+    # the worst third share the palest shade: a few failures would else take all the others' contrast
+    shade = Normalize(float(np.quantile(values, 0.35)), max(values), clip=True)
     with drawing(path, 12, 8.2) as figure:
         rows = figure.subplots(2, 1)
         for axes, part in zip(rows, (names[:half], names[half:]), strict=True):
@@ -129,7 +130,7 @@ def draw_parallel(path: Path, trials: Sequence[FrozenTrial], chosen: int) -> Non
             f"a line a trial that ran to the end ({len(done)}); orange: trial {chosen}, which was chosen",
         )
         bar = figure.colorbar(
-            ScalarMappable(shade, _PALE_TO_DARK), ax=rows, aspect=45, pad=0.01, fraction=0.02
+            ScalarMappable(shade, _PALE_TO_DARK), ax=rows, aspect=45, pad=0.01, fraction=0.02, extend="min"
         )
         bar.outline.set_visible(False)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 3):g}%"))
