@@ -148,3 +148,25 @@ def test_any_picture_gives_a_glyph_or_none(picture: Grey) -> None:
 def test_any_ink_is_fitted(ink: Grey) -> None:
     glyph = normalise_ink(ink)
     assert glyph.any() == ink.any()
+
+
+def framed(inset: int, mnist: Dataset) -> list[tuple[Grey, Grey]]:
+    """Digits, and the same with a printed frame, `inset` pixels from the edge of the picture."""
+    pairs = []
+    for image in mnist.images[:60]:
+        picture = 255 - cv2.resize(image, (112, 112), interpolation=cv2.INTER_CUBIC)
+        picture = cv2.copyMakeBorder(picture, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=255)
+        cell = picture.copy()
+        cv2.rectangle(cell, (inset, inset), (151 - inset, 151 - inset), 0, 2)
+        pairs.append((picture, cell))
+    return pairs
+
+
+@pytest.mark.parametrize("inset", [0, 1, 8])
+def test_a_printed_cell_around_a_digit_is_no_part_of_it(inset: int, mnist_test: Dataset) -> None:
+    same = 0
+    for picture, cell in framed(inset, mnist_test):
+        clean, glyph = glyph_from_grey(picture), glyph_from_grey(cell)
+        assert clean is not None
+        same += glyph is not None and difference(glyph, clean) < 8
+    assert same >= 57

@@ -113,6 +113,11 @@ def digit_mask(ink: Ink) -> NDArray[np.bool_]:
         return np.zeros(ink.shape, dtype=bool)
     mass = np.bincount(labels.ravel(), weights=ink.ravel(), minlength=count)
     mass[0] = 0
+    for piece in range(1, count):
+        if _frames_others(labels, piece, boxes[piece]):
+            mass[piece] = 0
+    if not mass.any():
+        return np.zeros(ink.shape, dtype=bool)
     centred = np.array([mass[i] * _centredness(boxes[i], ink.shape) for i in range(count)])
     main = int(centred.argmax())
     keep = [i for i in range(1, count) if i == main or _belongs(i, main, mass, boxes, ink.shape)]
@@ -159,8 +164,12 @@ def _paper_is_bright(grey: Grey) -> bool:
     level = _without_slope(grey)
     threshold, _ = cv2.threshold(level, 0, 255, cv2.THRESH_OTSU)
     bright = level > threshold
-    edge = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    return bool(bright.mean() + edge.mean() > 1)
+    rings = []
+    for inset in (0, 0.03, 0.06):  # the outermost pixels may be a printed frame that the cut followed
+        k = int(inset * min(bright.shape))
+        inner = bright[k : bright.shape[0] - k, k : bright.shape[1] - k]
+        rings.append(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
+    return bool(bright.mean() + np.median(rings) > 1)
 
 
 def _without_slope(grey: Grey) -> Grey:
@@ -216,6 +225,16 @@ def _without_rulings(ink: Ink) -> Ink:
                 ink = np.maximum(wiped, np.where(lines > 0, cv2.morphologyEx(wiped, cv2.MORPH_CLOSE, gap), 0))
         ink = np.ascontiguousarray(ink.T)
     return ink
+
+
+def _frames_others(labels: NDArray[Any], piece: int, box: NDArray[Any]) -> bool:
+    """Whether a piece is a printed box: large, empty inside but for other pieces of ink."""
+    x, y, w, h = (int(v) for v in box[:4])
+    if min(w, h) < 0.5 * min(labels.shape):
+        return False
+    t = max(3, min(w, h) // 12)
+    inside = labels[y + t : y + h - t, x + t : x + w - t]
+    return bool(inside.any() and not (inside == piece).any())
 
 
 def _centredness(box: NDArray[Any], shape: tuple[int, ...]) -> float:

@@ -239,8 +239,8 @@ def eight_bits(pixels: NDArray[Any], name: str = "array") -> Grey:
         raise UnreadableImage(f"{name}: holds pixels that are no numbers, or far too large ones")
     if low < 0:
         span = (high - low) or 1.0
-    elif pixels.dtype.kind == "f" and high <= 1:
-        low, span = 0.0, 1.0
+    elif pixels.dtype.kind == "f" and high <= 2:  # resizing overshoots 1 a little
+        low, span = 0.0, max(1.0, high)
     else:
         low, span = 0.0, 2.0 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1
     floats: NDArray[Any] = pixels.astype(np.float64 if pixels.dtype.itemsize > 2 else np.float32)

@@ -110,7 +110,7 @@ class Reader:
         best = int(probabilities.argmax())
         top, label = float(probabilities[best]), self.model.classes[best]
         reason = self.rule.reason(top)
-        digit = int(label) if label.isdecimal() else None
+        digit = int(label) if label in tuple("0123456789") else None
         return Classification(
             digit, top, reason is None, reason, tuple(probabilities.tolist()), source, label
         )

@@ -174,6 +174,24 @@ def test_a_diverging_loss_leaves_the_last_good_state(
     checkpoint.load_weights(run)
 
 
+def test_weights_that_break_in_the_last_step_are_not_kept(
+    small_recipe: Recipe, small_data: Dataset, tmp_path: Path
+) -> None:
+    run = runs.new_run(tmp_path, "run")
+    wild = replace(
+        small_recipe, layers=("flatten", "dense"), optimizer="sgd", learning_rate=1e38, batch_size=3000
+    )
+    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
+        train(replace(wild, schedule="constant", epochs=3), small_data, seed=1, threads=1, run=run)
+    assert not (run / "weights/state.safetensors").exists()
+
+
+def test_a_last_batch_of_one_glyph_joins_the_one_before(small_recipe: Recipe, small_data: Dataset) -> None:
+    odd = small_data.part("odd", 0, 129)
+    trained = train(replace(small_recipe, validation=0, epochs=1), odd, seed=1, threads=1)
+    assert np.isfinite(trained.history[0].train_loss)
+
+
 def test_a_run_folder_that_is_gone_is_a_clear_error(
     small_recipe: Recipe, small_data: Dataset, tmp_path: Path
 ) -> None:

@@ -46,6 +46,9 @@ def test_options_replace_values_of_their_own_kind() -> None:
         ("learning_rate=-1", "below 0 or not finite"),
         ("optimizer=lion", "not one of sgd, adam, adamw, rmsprop"),
         ("epochs", "expected NAME=VALUE"),
+        ("warmup=1.5", "must be below 1"),
+        ("momentum=1", "must be below 1"),
+        ("augment.elastic_scale=0", "at least 1 pixel"),
     ],
 )
 def test_wrong_options_say_what_is_known(option: str, says: str) -> None:

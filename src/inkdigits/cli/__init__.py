@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from inkdigits.errors import InkdigitsError, MissingExtra, UsageError
+from inkdigits.errors import InkdigitsError, MissingExtra, TrainingStopped, UsageError
 
 COMMANDS = (
     "classify",
@@ -97,6 +97,9 @@ def main(args: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush is quiet
         sys.exit(1)
+    except TrainingStopped as error:
+        print(f"inkdigits: {error}", file=sys.stderr)
+        sys.exit(130)
     except InkdigitsError as error:
         print(f"inkdigits: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError | MissingExtra) else 1)

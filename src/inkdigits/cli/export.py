@@ -68,15 +68,17 @@ def _beside(weights: Path) -> Path:
 
 def _calibrate(known: Weights, data: str | None) -> tuple[float | None, dict[str, Any]]:
     """Temperature and thresholds from data that trained nothing; says so on stderr where there is none."""
-    from inkdigits.training.datasets import load_data
+    from inkdigits.training.datasets import load_data, split_validation
     from inkdigits.training.export import calibrate
 
-    mnist = str(known.facts.get("data", "")).startswith("mnist")
+    mnist = known.facts.get("data") == "mnist-train"
     if data is None and (known.recipe.validation == 0 or not mnist):
         why = "all of its data trained it" if known.recipe.validation == 0 else "it wasn't trained on MNIST"
         print(f"inkdigits: not calibrated, since {why}; name labelled glyphs with --data", file=sys.stderr)
         return None, {}
-    return calibrate(known, load_data(data or "mnist-validation"))
+    if data is not None:
+        return calibrate(known, load_data(data))
+    return calibrate(known, split_validation(load_data("mnist-train"), known.recipe.validation)[1])
 
 
 def _thresholds(card: dict[str, Any]) -> str:

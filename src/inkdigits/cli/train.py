@@ -61,19 +61,21 @@ def train(
     from inkdigits.training.recipes import DEFAULT
 
     if resume is not None:
-        if recipe is not None or options or epochs or batch_size or start:
+        if recipe or options or epochs or batch_size or start or name or seed or threads:
             raise UsageError("--resume goes on as the run began: give no recipe and none of its options")
-        finished = sessions.resume(resume, quiet=quiet, tensorboard=tensorboard)
+        finished = sessions.resume(
+            resume, quiet=quiet, tensorboard=tensorboard, mnist=str(mnist) if mnist else None, offline=offline
+        )
     else:
         job = sessions.Job(
-            data=data,
+            data=str(Path(data).resolve()) if Path(data).exists() else data,
             seed=seed,
             device=device,
             precision=precision,
             threads=threads,
             compiled=compiled,
-            start=str(start) if start else None,
-            mnist=str(mnist) if mnist else None,
+            start=str(start.resolve()) if start else None,
+            mnist=str(mnist.resolve()) if mnist else None,
             offline=offline,
         )
         wanted = _recipe(recipe or DEFAULT, options or [], epochs, batch_size)

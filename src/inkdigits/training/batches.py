@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,7 +44,7 @@ class Batches:
         if how.synthetic and data.classes != tuple("0123456789"):
             raise UsageError(f"augment.synthetic draws digits, not {', '.join(data.classes)}: set it to 0")
         self._real = max(1, round(recipe.batch_size * (1 - how.synthetic - how.negatives)))
-        self.steps = math.ceil(len(self._images) / self._real)
+        self.steps = len(self._slices())
         makers = ((how.synthetic, draw_digits), (how.negatives, draw_others))
         self._pools = [
             (share * recipe.batch_size / self._real, *make(DRAWN, seed, device))
@@ -57,6 +56,14 @@ class Batches:
         """Samples of the data set in an epoch."""
         return len(self._images)
 
+    def _slices(self) -> list[tuple[int, int]]:
+        """Where each batch begins and ends. A last single glyph joins the batch before: norms need two."""
+        count = len(self._images)
+        begins = list(range(0, count, self._real))
+        if len(begins) > 1 and count - begins[-1] == 1:
+            begins.pop()
+        return list(zip(begins, [*begins[1:], count], strict=True))
+
     def shuffled(self, generator: Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
         """An epoch's batches.
 
@@ -66,7 +73,7 @@ class Batches:
         """
         device = self._images.device
         order = torch.randperm(len(self._images), generator=generator, device=device)
-        for chosen in torch.split(order, self._real):
+        for chosen in (order[first:last] for first, last in self._slices()):
             glyphs, labels = [self._images[chosen]], [self._labels[chosen]]
             for share, pool, pool_labels in self._pools:
                 count = round(len(chosen) * share)

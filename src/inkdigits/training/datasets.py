@@ -17,6 +17,9 @@ from inkdigits.training.readers import DIGITS, read_samples
 
 VALIDATION = 10_000  # MNIST's last training images
 
+# of the test set as a Dataset (images, then labels), so that no other name lets it into a training
+MNIST_TEST_SHA256 = "a0863a96c44e5666edbb30c4071ee79ca0514c621e6349c5967fc78e7305c891"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -96,6 +99,24 @@ def load_data(source: str, *, folder: Path | None = None, offline: bool = False)
     path = Path(source)
     images, labels, classes = read_samples(path)
     return Dataset(_name(path), images, labels, classes)
+
+
+def load_training_data(source: str, *, folder: Path | None = None, offline: bool = False) -> Dataset:
+    """As `load_data`, for training and searching: labelled, and never MNIST's test images, by whatever name.
+
+    Raises:
+        UsageError: the test images; they are opened once, to report.
+        InvalidData: no labels, or as in `load_data`.
+    """
+    refused = UsageError(f"--data {source}: test images are kept for `inkdigits evaluate`; use mnist-train")
+    if source == "mnist-test":
+        raise refused
+    data = load_data(source, folder=folder, offline=offline)
+    if data.labels is None:
+        raise InvalidData(f"{source}: has no labels, so nothing can be learned from it")
+    if data.sha256 == MNIST_TEST_SHA256:
+        raise refused
+    return data
 
 
 def _name(path: Path) -> str:

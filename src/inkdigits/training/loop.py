@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -174,6 +174,7 @@ class _Training:
         loss, accuracy = self._learn(number, watch)
         learned = time.perf_counter() - began
         validation_loss, validation_accuracy = self._validate()
+        self._refuse_nonsense(number, validation_loss)
         learning_rate = self.stepper.learning_rate
         self.stepper.after_epoch(validation_loss if validation_loss is not None else loss)
         epoch = Epoch(
@@ -198,12 +199,13 @@ class _Training:
         torch.manual_seed(self._epoch_seed(number))  # dropout draws from the global generator
         strength = CALM if number > self.recipe.epochs - self.recipe.calm_epochs else 1.0
         self.forward.train()
-        totals = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
+        wide = torch.float32 if self.compute.device.type == "mps" else torch.float64  # MPS has no float64
+        totals = torch.zeros(2, dtype=wide, device=self.compute.device)
         done = 0
         for step, (glyphs, labels, real) in enumerate(self.batches.shuffled(generator), start=1):
             varied = augment(glyphs, self.recipe.augment, generator, strength)
             loss, right = self._update(varied, labels, real)
-            totals += torch.stack([loss.detach() * real, right]).double()
+            totals += torch.stack([loss.detach() * real, right]).to(wide)
             done += real
             if step % self._reporting == 0 or step == self.batches.steps:
                 self._tell(number, done, float(totals[0]) / done, watch)
@@ -234,12 +236,21 @@ class _Training:
         accuracy = float((logits.argmax(1) == labels).double().mean())
         return float(F.cross_entropy(logits, labels)), accuracy
 
+    def _refuse_nonsense(self, number: int, validation_loss: float | None) -> None:
+        """The last step of an epoch may have broken the weights; then its state mustn't be kept."""
+        finite = all(bool(torch.isfinite(t).all()) for t in self.kept().state_dict().values())
+        if not finite or not math.isfinite(validation_loss or 0.0):
+            self._diverged(number, "no longer a number")
+
+    def _diverged(self, number: int, loss: float | str) -> NoReturn:
+        raise TrainingDiverged(
+            f"the loss is {loss} in epoch {number}: lower learning_rate "
+            f"(now {self.stepper.learning_rate:g}); the last whole epoch is kept"
+        )
+
     def _tell(self, number: int, done: int, loss: float, watch: Watch | None) -> None:
         if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss is {loss} in epoch {number}: lower learning_rate "
-                f"(now {self.stepper.learning_rate:g}); the last whole epoch is kept"
-            )
+            self._diverged(number, loss)
         if watch is not None:
             watch.step(number, done, len(self.batches), loss)
 
@@ -338,6 +349,7 @@ class _Training:
             self.averaged.load_state_dict(_within(tensors, "averaged."))
         self.best = _within(tensors, "best.")
         self.stepper.load_state(_within(tensors, "optimizer."), plain["stepper"])
+        runs.write_history(run, self.history)  # a kill may have come between the state and the table
 
     def _tensors(self) -> dict[str, Tensor]:
         parts: dict[str, dict[str, Tensor]] = {

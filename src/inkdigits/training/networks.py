@@ -110,7 +110,7 @@ def _build(layers: tuple[str, ...], classes: int, side: int) -> nn.Sequential:
     shape: tuple[int, ...] = (1, side, side)
     for position, layer in enumerate(layers):
         following = layers[position + 1] if position + 1 < len(layers) else ""
-        kind, *words = layer.split()
+        kind, *words = layer.split() or [""]
         try:
             make = _KINDS[kind]
         except KeyError:
@@ -131,6 +131,8 @@ Made = tuple[nn.Module, Shape]
 
 def _conv(words: list[str], shape: Shape, _classes: int, normed: bool) -> Made:
     width, kernel = int(words[0]), int(words[1])
+    if width < 1 or kernel < 1:
+        raise ValueError("filters and their size must be at least 1")
     channels, height, breadth = shape
     if words[2:] not in ([], ["valid"]):
         raise ValueError("expected 'conv W K' or 'conv W K valid'")

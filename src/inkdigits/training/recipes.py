@@ -202,7 +202,7 @@ def _coerce(owner: type, name: str, value: Any) -> Any:
         return value
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"option {prefix}{name}: {value!r} is not {_KIND_NAMES[kind]}") from None
     if kind is int and not isinstance(value, str) and number != value:
         raise UsageError(f"option {prefix}{name}: {value!r} is not {_KIND_NAMES[kind]}")
@@ -210,10 +210,15 @@ def _coerce(owner: type, name: str, value: Any) -> Any:
         raise UsageError(f"option {prefix}{name}: {value!r} is below 0 or not finite")
     if name in _AT_LEAST_ONE and number < 1:
         raise UsageError(f"option {prefix}{name}: must be at least 1")
+    if name in _BELOW_ONE and number >= 1:
+        raise UsageError(f"option {prefix}{name}: must be below 1")
+    if name == "elastic_scale" and number < 1:
+        raise UsageError(f"option {prefix}{name}: must be at least 1 pixel")
     return number
 
 
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "a text"}
+_BELOW_ONE = {"momentum", "second_beta", "factor", "warmup", "label_smoothing", "ema"}
 _AT_LEAST_ONE = {"epochs", "batch_size", "step_epochs"}
 
 

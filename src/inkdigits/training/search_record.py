@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from inkdigits.errors import TrainingDiverged
 from inkdigits.training import runs, search_plots
 from inkdigits.training.files import write_whole
 from inkdigits.training.recipes import Recipe
@@ -123,6 +124,10 @@ def conclude(search: Search, effort: Mapping[str, Any], final_epochs: int, secon
         OutputError: a file can't be written.
     """
     candidates = _candidates(search, effort["confirm"])
+    if not candidates:
+        raise TrainingDiverged(
+            "no trial ran to its end; go on with --study, or search again with more trials"
+        )
     complete = {search.settings.seed, *search.seeds}
     confirmed = [candidate for candidate in candidates if set(candidate.accuracies) == complete]
     chosen = max(confirmed or candidates[:1], key=lambda candidate: candidate.accuracy)

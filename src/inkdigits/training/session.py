@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from inkdigits.errors import InvalidData, TrainingStopped, UsageError
+from inkdigits.errors import TrainingStopped, UsageError
 from inkdigits.training import checkpoint, devices, export, loop, runs
-from inkdigits.training.datasets import Dataset, load_data, split_validation
+from inkdigits.training.datasets import Dataset, load_training_data, split_validation
+from inkdigits.training.networks import Network
 from inkdigits.training.progress import Display, TensorBoard
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.report import write_report
@@ -95,6 +96,11 @@ def begin(
     compute = devices.choose(job.device, job.precision, job.threads)
     if job.threads is None and compute.device.type == "cpu":
         job = replace(job, threads=devices.probe_threads())
+    if recipe.validation:
+        split_validation(data, recipe.validation)
+    Network(
+        recipe.layers, classes=len(data.classes)
+    )  # a call that is wrong is refused before it leaves a folder
     run = runs.new_run(root, name or recipe.name)
     runs.write_recipe(run, recipe)
     facts = {"device": str(compute.device), "precision": compute.precision}
@@ -102,7 +108,14 @@ def begin(
     return _train(run, recipe, job, data, start, resume=False, quiet=quiet, tensorboard=tensorboard)
 
 
-def resume(run: Path, *, quiet: bool = False, tensorboard: bool = False) -> Finished:
+def resume(
+    run: Path,
+    *,
+    quiet: bool = False,
+    tensorboard: bool = False,
+    mnist: str | None = None,
+    offline: bool = False,
+) -> Finished:
     """Goes on with a run from its last whole epoch, with the data, seed and threads it began with.
 
     Raises:
@@ -115,21 +128,14 @@ def resume(run: Path, *, quiet: bool = False, tensorboard: bool = False) -> Fini
     if not isinstance(values, dict) or set(values) != known:
         raise UsageError(f"{run}: its environment.json doesn't say how it was trained; start a new run")
     job = Job(**values)
+    job = replace(job, mnist=mnist or job.mnist, offline=offline or job.offline)
     data = _training_data(job)
     start = checkpoint.load_weights(Path(job.start)) if job.start else None
     return _train(run, recipe, job, data, start, resume=True, quiet=quiet, tensorboard=tensorboard)
 
 
 def _training_data(job: Job) -> Dataset:
-    """The data of a job; never MNIST's test set, which is opened once, to report."""
-    if job.data == "mnist-test":
-        raise UsageError(
-            "--data mnist-test: test images are kept for `inkdigits evaluate`; train on mnist-train"
-        )
-    data = load_data(job.data, folder=Path(job.mnist) if job.mnist else None, offline=job.offline)
-    if data.labels is None:
-        raise InvalidData(f"{job.data}: has no labels, so nothing can be learned from it")
-    return data
+    return load_training_data(job.data, folder=Path(job.mnist) if job.mnist else None, offline=job.offline)
 
 
 def _train(

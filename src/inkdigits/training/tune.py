@@ -19,9 +19,9 @@ from typing import Any
 
 import optuna
 
-from inkdigits.errors import InkdigitsError, InvalidData, TrainingStopped, UsageError
+from inkdigits.errors import InkdigitsError, TrainingStopped, UsageError
 from inkdigits.training import devices
-from inkdigits.training.datasets import VALIDATION, Dataset, load_data
+from inkdigits.training.datasets import VALIDATION, Dataset, load_training_data
 from inkdigits.training.runs import new_folder
 from inkdigits.training.search_display import Counts, Display
 from inkdigits.training.search_plan import Plan, Settings
@@ -133,15 +133,8 @@ def _check_same(search: Search, choices: Mapping[str, Any]) -> None:
 
 
 def _labelled(source: str, effort: Effort) -> Dataset:
-    """What to train on; never MNIST's test set, which is opened once, to report."""
-    if source == "mnist-test":
-        raise UsageError(
-            "--data mnist-test: test images are kept for `inkdigits evaluate`; search on mnist-train"
-        )
-    data = load_data(source, folder=Path(effort.mnist) if effort.mnist else None, offline=effort.offline)
-    if data.labels is None:
-        raise InvalidData(f"{source}: has no labels, so nothing can be learned from it")
-    return data
+    folder = Path(effort.mnist) if effort.mnist else None
+    return load_training_data(source, folder=folder, offline=effort.offline)
 
 
 def _run(search: Search, effort: Effort, quiet: bool) -> Found:
