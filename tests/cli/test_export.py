@@ -51,7 +51,7 @@ def test_a_run_gets_its_onnx_beside_its_weights(
     assert run(trained, "--data", labelled) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "29,178 parameters" in out
+    assert "47,978 parameters" in out
     assert "equal to PyTorch on 10,000 glyphs" in out
     model = Model.load(trained / "weights" / "best.onnx")
     some = mnist_test.images[:100]

@@ -53,11 +53,13 @@ def test_grad_cam_is_captums(layers: tuple[str, ...], mnist_test: Dataset) -> No
     network = Network(layers).eval()
     glyphs = torch.from_numpy(mnist_test.images[:5].copy())
     reference = LayerGradCam(network, last_spatial_layer(network))
-    for target in (0, 7):
+    largest = 0.0  # an untrained network may have nothing to say for one class or another
+    for target in range(10):
         expected = reference.attribute(glyphs.float(), target=target, relu_attributions=True)
         activation = class_activation(network, glyphs, target)
-        assert activation.max() > 0
         torch.testing.assert_close(activation, expected[:, 0].detach(), rtol=1e-4, atol=1e-6)
+        largest = max(largest, float(activation.max()))
+    assert largest > 0
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(5, 1), (4, 3), (7, 7), (10, 4), (28, 28)])

@@ -46,7 +46,7 @@ def start(*arguments: str | Path, cwd: Path, **options: object) -> subprocess.Po
 
 def train(*arguments: str | Path, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
     process = start(*arguments, cwd=cwd, **options)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
