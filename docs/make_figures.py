@@ -80,7 +80,9 @@ def _draw_seeds(axes: Axes, name: str, results: dict[str, Any]) -> None:
         draw_by_epoch(axes, epochs, result["learning"], SERIES[place], MARKERS[place], f"seed {seed}")
     axes.set_title(name)
     axes.set_xlabel("epoch", color=MUTED)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    longest = max(len(result["learning"]) for result in results.values())
+    axes.set_xlim(0.5, longest + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(min(6, longest + 1), integer=True, min_n_ticks=1))
 
 
 def _share_scale(grid: Any) -> None:
