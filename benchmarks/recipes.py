@@ -138,10 +138,14 @@ Every result (`records/recipes.json` has all fields):
 """
 
 
+def _spread(summary: dict[str, Any]) -> str:
+    return f"± {100 * summary['accuracy_sd']:.2f}" if summary["seeds"] > 1 else "(one seed)"
+
+
 def _page(record: dict[str, Any], summary: dict[str, Any]) -> str:
     first = next(iter(next(iter(record.values()))["results"].values()))
     rows = [
-        f"| `{name}` | {s['parameters']:,} | {s['accuracy']:.2%} ± {100 * s['accuracy_sd']:.2f} "
+        f"| `{name}` | {s['parameters']:,} | {s['accuracy']:.2%} {_spread(s)} "
         f"| {s['weighted_f1']:.4f} | {s['worst_class_score']:.4f} | {s['minutes']:.2f} |"
         for name, s in summary.items()
     ]

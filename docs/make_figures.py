@@ -40,6 +40,8 @@ def _row(name: str, of: dict[str, Any]) -> str:
 
 
 def _accuracy(of: dict[str, Any]) -> str:
+    if of["seeds"] == 1:
+        return f"{of['accuracy']:.2%} (one seed)"
     return f"{of['accuracy']:.2%} ± {100 * of['accuracy_sd']:.2f}"
 
 

@@ -39,5 +39,6 @@ def _row(name: str, about: str) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     if row["accuracy"] is None:
         return f"{row['name']:<12}not recorded yet"
-    accuracy = f"{row['accuracy']:.2%} ± {100 * row['accuracy_sd']:.2f}"
+    spread = f"± {100 * row['accuracy_sd']:.2f}" if row["seeds"] > 1 else "one seed"
+    accuracy = f"{row['accuracy']:.2%} {spread:<8}"
     return f"{row['name']:<12}{row['parameters']:>9,} parameters  {accuracy}  {row['minutes']:>6.1f} minutes"
