@@ -129,7 +129,7 @@ def test_killed_stopped_and_resumed(
 
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal: to all of them
     out, err = process.communicate(timeout=300)
-    assert (process.returncode, out) == (1, "")
+    assert (process.returncode, out) == (130, "")
     assert "go on: inkdigits tune --study runs/tune/search" in err
     assert "Traceback" not in err
     wait("Python's own helper process to end, too", lambda: not members(process))
