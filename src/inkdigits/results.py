@@ -42,3 +42,127 @@ class Classification:
             "reason": self.reason,
             "probabilities": [round(p, 6) for p in self.probabilities],
         }
+
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the upright page, x1 and y1 exclusive."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the same ink.
+
+    Attributes:
+        text: digits.
+        confidence: its probability, calibrated, 0 to 1.
+    """
+
+    text: str
+    confidence: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {"text": self.text, "confidence": round(self.confidence, 6)}
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a number.
+
+    Attributes:
+        text: `0` to `9`.
+        confidence: probability of `text` here, calibrated, 0 to 1.
+        box: around its ink.
+        alternatives: other digits that it may be, likeliest first.
+    """
+
+    text: str
+    confidence: float
+    box: Box
+    alternatives: tuple[Alternative, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 6),
+            "box": _rounded(self.box),
+            "alternatives": [other.to_dict() for other in self.alternatives],
+        }
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number.
+
+    Attributes:
+        text: its digits alone; empty when there are none.
+        raw: with the marks between them: `.` `,` `-` `/`.
+        confidence: probability that `text` is right, calibrated, 0 to 1.
+        accepted: whether it is sure enough to use unseen.
+        reason: why it isn't accepted, or None.
+        box: around its ink.
+        digits: one for each character of `text`, in order.
+        alternatives: other readings of the whole number, likeliest first.
+    """
+
+    text: str
+    raw: str
+    confidence: float
+    accepted: bool
+    reason: Reason | None
+    box: Box
+    digits: tuple[Digit, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "text": self.text,
+            "raw": self.raw,
+            "confidence": round(self.confidence, 6),
+            "accepted": self.accepted,
+            "reason": self.reason,
+            "box": _rounded(self.box),
+            "digits": [digit.to_dict() for digit in self.digits],
+            "alternatives": [other.to_dict() for other in self.alternatives],
+        }
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read on one page, or in one picture of a number.
+
+    Attributes:
+        lines: the numbers, in reading order.
+        width: of the upright page, pixels.
+        height: of the upright page, pixels.
+        page: which page of the source, from 1.
+        source: the file it came from, or None.
+    """
+
+    lines: tuple[Line, ...]
+    width: int
+    height: int
+    page: int = 1
+    source: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The digits of all numbers, one number a line; numbers without digits left out."""
+        return "\n".join(line.text for line in self.lines if line.text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "source": self.source,
+            "page": self.page,
+            "width": self.width,
+            "height": self.height,
+            "text": self.text,
+            "lines": [line.to_dict() for line in self.lines],
+        }
+
+
+def _rounded(box: Box) -> list[float]:
+    return [round(float(side), 1) for side in box]
