@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Inputs done, pages, time left; silent unless stderr is a terminal and there is more than one to read."""
+    """Inputs done, pages, time left; silent unless stderr is a terminal and there are several inputs."""
 
     def __init__(self, inputs: int) -> None:
         self._bar: Any = None

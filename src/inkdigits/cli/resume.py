@@ -1,9 +1,9 @@
 """Answers kept in a file while they are found, so that a run that was stopped goes on. Knows no pictures.
 
-`OUT.jsonl` holds what `--json` prints, one object a line, in the order in which answers were found, and nothing
-else. Beside it, `OUT.jsonl.options.json` says with which options they were found, and which documents may have
-more pages than are answered. Each line is handed to the system at once, so `kill -9` loses at most the line
-that was being written; twice a second they are also forced to the disk, for when the power fails.
+`OUT.jsonl` holds what `--json` prints, one object a line, in the order in which answers were found, and
+nothing else. Beside it, `OUT.jsonl.options.json` says with which options they were found, and which documents
+may have more pages than are answered. Each line is handed to the system at once, so `kill -9` loses at most
+the line that was being written; twice a second they are also forced to the disk, for when the power fails.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Record(AbstractContextManager["Record"]):
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError):
             raise UsageError(
-                f"{self.path}: there already, and no {self._beside.name} beside it that says how it was made; "
+                f"{self.path}: there already, and no {self._beside.name} beside it says how it was made; "
                 "name another file with --resume"
             ) from None
         for name in (*before, *options):
@@ -162,7 +162,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Answer]]:
 
 
 def _cut_to_whole_lines(path: Path) -> None:
-    """A last line that was being written when the run was killed, or lost its bytes with the power, is cut off."""
+    """Cuts off a last line that was being written at a kill, or lost its bytes when the power failed."""
     with path.open("r+b") as file:
         end, whole = 0, 0
         for line in file:
