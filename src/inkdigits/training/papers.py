@@ -17,6 +17,9 @@ from inkdigits.training.textures import Tile, clouds, cut, grains, marks, patter
 
 PLAIN, SECURITY = 0.25, 0.45  # shares of papers; the rest is ordinary paper
 USUAL = 64  # px; patterns are scaled with the height of the line
+FINEST = 0.6  # patterns shrunk further would be no lines any more
+PATTERN = math.log(0.12)  # of the grey range: how dark the lines of a pattern usually are
+LOUDEST = 0.085  # standard deviation of a print, of the grey range; cheques have 0.02 to 0.06 after the scan
 DARKEST = 0.25  # no paper is darker
 
 Field = NDArray[np.float32]
@@ -56,9 +59,11 @@ def _plain(rng: Generator, height: int, width: int) -> Field:
 
 def _security(rng: Generator, height: int, width: int) -> Field:
     """A cheque: one to three patterns over each other; seldom the crop reaches into another print."""
-    page = _printed(rng, height, width)
+    level = rng.uniform(0.58, 0.95)
+    page = _printed(rng, height, width, level)
     if rng.random() < 0.2:
-        page += (_printed(rng, height, width) - page) * _part(rng, height, width)
+        other = _printed(rng, height, width, level + rng.normal(0, 0.06))
+        page += (other - page) * _part(rng, height, width)
     if rng.random() < 0.15:
         page += np.float32(rng.uniform(-0.15, 0.15)) * _part(rng, height, width)
     if rng.random() < 0.5:
@@ -66,13 +71,18 @@ def _security(rng: Generator, height: int, width: int) -> Field:
     return page
 
 
-def _printed(rng: Generator, height: int, width: int) -> Field:
-    page = np.full((height, width), rng.uniform(0.55, 0.97), np.float32)
+def _printed(rng: Generator, height: int, width: int, level: float) -> Field:
+    page = np.full((height, width), level, np.float32)
     for _ in range(1 + int(rng.random() * 2.3)):
         tile = _one(rng, patterns())
-        zoom, turn = height / USUAL * rng.uniform(0.7, 1.5), rng.normal(0, 3)
-        strength = np.float32(rng.choice((0.06, 0.1, 0.16, 0.24)) * rng.uniform(0.7, 1.3))
+        zoom, turn = max(height / USUAL * rng.uniform(0.75, 1.3), FINEST), rng.normal(0, 2)
+        strength = np.float32(min(math.exp(rng.normal(PATTERN, 0.45)), 0.3))
         page -= strength * cut(rng, tile, height, width, zoom, turn)
+    loudness = float(page.std()) / rng.uniform(LOUDEST / 2, LOUDEST)
+    if loudness > 1:  # print must leave room for ink
+        page -= np.float32(level)
+        page *= np.float32(1 / loudness)
+        page += np.float32(level)
     return page
 
 
@@ -80,7 +90,7 @@ def _ordinary(rng: Generator, height: int, width: int) -> Field:
     """Paper with grain, and often lines or squares."""
     page = np.full((height, width), rng.uniform(0.55, 1), np.float32)
     if rng.random() < 0.7:
-        page += _texture(rng, grains(), height, width, rng.uniform(0.01, 0.09))
+        page += _texture(rng, grains(), height, width, 0.008 + min(rng.exponential(0.018), 0.06))
     if rng.random() < 0.4:
         page += _texture(rng, clouds(), height, width, rng.uniform(0.01, 0.06))
     if rng.random() < 0.4:

@@ -35,15 +35,15 @@ def faint(rng: Generator, ink: Field) -> Field:
         `float32 (H, W)`, 0 to 1.
     """
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.4:
         return ink.copy()
-    if kind < 0.5:
+    if kind < 0.54:
         return _pencil(rng, ink)
-    if kind < 0.65:
+    if kind < 0.68:
         return _skips(rng, ink)
-    if kind < 0.73:
+    if kind < 0.74:
         return _broken(rng, ink)
-    if kind < 0.83:
+    if kind < 0.84:
         return _bleeding(rng, ink)
     return _pressure(rng, ink)
 
@@ -51,15 +51,15 @@ def faint(rng: Generator, ink: Field) -> Field:
 def _pencil(rng: Generator, ink: Field) -> Field:
     """Graphite stays on the hills of the paper."""
     hills = _of(rng, grains()[:3], ink)
-    bare = np.clip((hills - np.float32(rng.uniform(0.35, 0.6))) * np.float32(rng.uniform(2, 6)), 0, 1)
-    return np.asarray(ink * (1 - np.float32(rng.uniform(0.3, 0.9)) * bare), np.float32)
+    bare = np.clip((hills - np.float32(rng.uniform(0.4, 0.6))) * np.float32(rng.uniform(2, 6)), 0, 1)
+    return np.asarray(ink * (1 - np.float32(rng.uniform(0.2, 0.8)) * bare), np.float32)
 
 
 def _skips(rng: Generator, ink: Field) -> Field:
     """A ballpoint stops for a stretch, mostly not fully."""
     stretches = _of(rng, clouds()[:2], ink)
     bare = np.clip((stretches - np.float32(rng.uniform(0.55, 0.72))) * 12, 0, 1)
-    left = 1 - np.float32(rng.uniform(0.3, 0.85)) * bare
+    left = 1 - np.float32(rng.uniform(0.2, 0.8)) * bare
     return np.asarray(ink * left, np.float32)
 
 
@@ -101,9 +101,9 @@ def scan(rng: Generator, grey: Field) -> Grey:
         `uint8 (H, W)`.
     """
     seen = grey
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         seen = _blurred(rng, seen)
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
         seen = _few_pixels(rng, seen)
     if rng.random() < 0.2:
         seen = _sharpened(rng, seen)
@@ -127,7 +127,7 @@ def _blurred(rng: Generator, grey: Field) -> Field:
         return np.asarray(
             cv2.filter2D(grey, -1, _motion(int(rng.integers(32)), 2 + int(rng.integers(4) * size)))
         )
-    sigma = 0.35 + min(rng.exponential(0.35), 1.4) * size
+    sigma = 0.3 + min(rng.exponential(0.3), 1.3) * size
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.float32)
 
 
@@ -145,12 +145,12 @@ def _motion(direction: int, length: int) -> Field:
 
 
 def _few_pixels(rng: Generator, grey: Field) -> Field:
-    """A small picture that was enlarged; digits keep at least some 14 px of a line."""
+    """A small picture that was enlarged; 24 rows are always left."""
     height, width = grey.shape
-    factor = max(rng.uniform(0.35, 0.9), min(1.0, 20 / height))
+    factor = max(rng.uniform(0.4, 0.95), min(1.0, 24 / height))
     size = (max(4, round(width * factor)), max(4, round(height * factor)))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    way = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[min(2, int(rng.random() * 2.2))]
+    way = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[min(2, int(rng.random() * 2.12))]
     return np.asarray(cv2.resize(small, (width, height), interpolation=way), np.float32)
 
 
@@ -163,7 +163,7 @@ def _sharpened(rng: Generator, grey: Field) -> Field:
 
 def _noisy(rng: Generator, grey: Field) -> Field:
     """Grain of the sensor, sometimes stronger where it is bright; grey levels 0 to 255."""
-    strength = np.float32(min(0.5 + rng.exponential(3), 25))
+    strength = np.float32(min(0.5 + rng.exponential(2.5), 22))
     noise = strength * white_noise(rng, *grey.shape)
     if rng.random() < 0.25:
         noise = noise * grey
@@ -183,13 +183,13 @@ def _tone(rng: Generator) -> Grey:
 
 def _black_and_white(rng: Generator, picture: Grey) -> Grey:
     """A fax: each pixel ink or paper, by one threshold or by what is around it."""
-    around = max(9, picture.shape[0] // 2 | 1)
     if rng.random() < 0.5:
-        cut_off = rng.uniform(8, 30)
+        around = max(9, picture.shape[0] // 2 | 1)
+        cut_off = 5 + rng.uniform(0.4, 1) * float(picture.std())  # most of the paper's print goes white
         way, kind = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
         return np.asarray(cv2.adaptiveThreshold(picture, 255, way, kind, around, cut_off), np.uint8)
     threshold, _ = cv2.threshold(picture, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return np.asarray(np.where(picture > threshold * rng.uniform(0.85, 1.05), 255, 0), np.uint8)
+    return np.asarray(np.where(picture > threshold * rng.uniform(0.85, 1.02), 255, 0), np.uint8)
 
 
 def _salted(rng: Generator, picture: Grey) -> Grey:

@@ -67,25 +67,14 @@ def _noise() -> Field:
 def patterns() -> tuple[Tile, ...]:
     """Security patterns as banks print them, 255 where there is most ink."""
     rng = np.random.default_rng(1)
-    kinds = (
-        _waves,
-        _waves,
-        _guilloche,
-        _guilloche,
-        _hatching,
-        _arcs,
-        _fans,
-        _chevrons,
-        _dots,
-        _dots,
-        _microprint,
-    )
+    lines = (_waves, _guilloche, _waves, _hatching, _waves, _arcs, _waves, _fans, _guilloche, _chevrons)
+    kinds = (*lines, _dots, _dots, _microprint)
     return tuple(_pattern(rng, kinds[index % len(kinds)]) for index in range(PATTERNS))
 
 
 def _pattern(rng: Generator, kind: Callable[[Generator], Field]) -> Tile:
     tile = kind(rng)
-    if rng.random() < 0.25:  # lines drawn across lines
+    if rng.random() < 0.3:  # lines drawn across lines
         tile = np.maximum(tile, rng.uniform(0.4, 1) * _hatching(rng))
     if rng.random() < 0.3:  # printed coarsely
         tile = cv2.GaussianBlur(tile, (0, 0), rng.uniform(0.5, 1.1)).astype(np.float32)
@@ -110,8 +99,9 @@ def _lines(distance: Field, period: float, thickness: float) -> Field:
 
 
 def _period(rng: Generator) -> tuple[float, float]:
-    period = float(rng.uniform(3.2, 9))
-    return period, period * float(rng.uniform(0.15, 0.5))
+    """Distance and thickness of lines, px: close ones of any thickness, or thin ones further apart."""
+    period = float(rng.uniform(3, 7) if rng.random() < 0.65 else rng.uniform(7, 15))
+    return period, float(rng.uniform(0.7, min(0.55 * period, 2.4)))
 
 
 def _along(angle: float) -> Field:
@@ -128,9 +118,9 @@ def _wave(rng: Generator, angle: float, steepest: float) -> Field:
 
 def _waves(rng: Generator) -> Field:
     """Fine wavy lines side by side."""
-    angle = float(rng.choice([0.0, 0.0, 0.0, rng.uniform(-1.6, 1.6)]))
+    angle = float(rng.choice([0.0, 0.0, 0.0, 0.0, rng.uniform(-1.6, 1.6)]))
     across = angle + math.pi / 2
-    return _lines(_along(angle) + _wave(rng, across, 0.6), *_period(rng))
+    return _lines(_along(angle) + _wave(rng, across, 0.5) + _wave(rng, across, 0.3), *_period(rng))
 
 
 def _guilloche(rng: Generator) -> Field:
@@ -140,13 +130,13 @@ def _guilloche(rng: Generator) -> Field:
         angle = rng.uniform(-1.6, 1.6)
         swell = sum((_wave(rng, rng.uniform(0, 3.2), 0.5) for _ in range(3)), _along(angle))
         period, thickness = _period(rng)
-        np.maximum(tile, _lines(swell, period * 1.3, thickness), out=tile)
+        np.maximum(tile, _lines(swell, period, thickness), out=tile)
     return tile
 
 
 def _hatching(rng: Generator) -> Field:
     """Straight lines, or two sets crossing."""
-    angle = rng.uniform(-1.5, 1.5)
+    angle = rng.uniform(-1.5, 1.5) if rng.random() < 0.6 else 0.0
     period, thickness = _period(rng)
     tile = _lines(_along(angle), period, thickness)
     if rng.random() < 0.5:
