@@ -190,7 +190,7 @@ def _coarse(rng: Generator, step: int) -> Field:
 def _microprint(rng: Generator) -> Field:
     """Rows of letters too small to read."""
     tile = np.zeros((TALL, WIDE), np.uint8)
-    scale = rng.uniform(0.2, 0.4)
+    scale = rng.uniform(0.18, 0.3)
     pitch = rng.uniform(24, 36) * scale
     for row in np.arange(pitch, TALL + pitch, pitch):
         word = "".join(rng.choice(list(LETTERS), 5)) * 40
@@ -222,12 +222,12 @@ def _normal_tile(field: NDArray[Any]) -> Tile:
 
 def _fibres(rng: Generator) -> Field:
     tile = np.zeros((TALL, WIDE), np.uint8)
-    for _ in range(2500):
+    for _ in range(6000):
         start = rng.uniform((0, 0), (WIDE, TALL))
-        bend = np.cumsum(rng.normal(0, 4, (3, 2)), 0)
+        bend = np.cumsum(rng.normal(0, 1.8, (3, 2)), 0)
         points = np.round((start + np.vstack([[0, 0], bend])) * 16).astype(np.int32)
-        cv2.polylines(tile, [points], False, int(rng.integers(60, 255)), 1, cv2.LINE_AA, 4)
-    return tile.astype(np.float32)
+        cv2.polylines(tile, [points], False, int(rng.integers(30, 255)), 1, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(tile, (0, 0), 0.7).astype(np.float32)
 
 
 @cache
