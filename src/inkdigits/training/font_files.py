@@ -27,7 +27,7 @@ from inkdigits.training.published import AlteredError, SourceError
 
 log = logging.getLogger("inkdigits")
 
-NPM_S = 900.0  # 12 MB over a slow line
+NPM_S = 900.0  # 9 MB over a slow line
 LARGEST = 4_000_000  # bytes; the largest file below has far fewer
 
 
@@ -161,7 +161,7 @@ def _downloaded(fonts: Sequence[FontFile]) -> list[bytes]:
     npm = shutil.which("npm")
     if npm is None:
         raise SourceError("there is no npm here to download them with; it comes with Node.js")
-    log.info("downloading %d handwriting fonts with npm (12 MB for all)", len(fonts))
+    log.info("downloading %d handwriting fonts with npm (9 MB for all)", len(fonts))
     with tempfile.TemporaryDirectory(prefix="inkdigits-") as folder:
         _npm_pack(npm, fonts, Path(folder))
         return [_out_of_package(Path(folder), font) for font in fonts]
