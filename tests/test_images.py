@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import ImageTooLarge, UnreadableImage
-from inkdigits.images import MAX_BYTES, eight_bits, load_grey
+from inkdigits.images import MAX_BYTES, load_grey
+from inkdigits.levels import eight_bits
 
 
 @pytest.fixture

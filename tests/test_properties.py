@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw
 
 from inkdigits.errors import InputError, InvalidWeights
 from inkdigits.glyph import FIT, glyph_from_grey
-from inkdigits.images import eight_bits, load_grey
+from inkdigits.images import load_grey
+from inkdigits.levels import eight_bits
 from inkdigits.model import Model
 from inkdigits.reader import Reader
 

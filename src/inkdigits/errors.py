@@ -5,7 +5,8 @@
     ├── MissingExtra          a part that another extra installs
     ├── InputError            something the user gave can't be used
     │   ├── UnreadableImage       not an image, cut short, no such file, no permission
-    │   ├── ImageTooLarge         more pixels or bytes than the limits
+    │   ├── ImageTooLarge         more pixels, bytes or work than the limits
+    │   ├── TooManyPages          a document of more pages than the limit
     │   ├── InvalidData           a data set with wrong columns, sizes or labels
     │   └── InvalidWeights        weights of another kind, cut short or changed
     ├── DataUnavailable       no source had a data set that holds its hash
@@ -38,7 +39,7 @@ class UsageError(InkdigitsError):
 
 
 class MissingExtra(InkdigitsError):
-    """A command needs packages that another extra of inkdigits installs."""
+    """A command or a format needs packages that another extra of inkdigits installs."""
 
     type = "missing-extra"
 
@@ -56,9 +57,15 @@ class UnreadableImage(InputError):
 
 
 class ImageTooLarge(InputError):
-    """More pixels or bytes than the limits allow."""
+    """More pixels, bytes or work than the limits allow."""
 
     type = "image-too-large"
+
+
+class TooManyPages(InputError):
+    """A document of more pages than the limit allows; none of them was read."""
+
+    type = "too-many-pages"
 
 
 class InvalidData(InputError):

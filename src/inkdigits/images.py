@@ -1,30 +1,41 @@
-"""Pictures of any kind to upright grey pixels. Knows files and their formats; knows nothing of digits.
+"""Pictures and documents of any kind to upright grey pages. Knows files and formats; knows nothing of digits.
 
-path, bytes, file, array ─► decoded within limits ─► alpha, colour, depth ─► upright ─► uint8 (H, W)
+path, bytes, file, array ─► format ─► decoded within limits ─► grey levels ─► upright ─► uint8 (H, W)
+
+PDF and HEIC are decoded by `documents`, with an extra; everything else by Pillow.
 """
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import os
+import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from itertools import count
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
-from inkdigits.errors import ImageTooLarge, InkdigitsError, UnreadableImage
+from inkdigits.errors import ImageTooLarge, InkdigitsError, TooManyPages, UnreadableImage, UsageError
+from inkdigits.levels import Grey, grey_of_array, grey_of_image
 
-Grey = NDArray[np.uint8]
 Picture = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any] | Image.Image
+Pages = Generator[Grey, None, None]
 
 MAX_PIXELS = 64_000_000  # an A4 page at 800 dpi is 62 million
 MAX_BYTES = 128 * 2**20  # the same page at 600 dpi, uncompressed in colour, is 100 MiB
+MAX_DOCUMENT_BYTES = 2**30  # 500 pages of 2 MiB each; a file on disk isn't read into memory
+MAX_PAGES = 500
+DPI = 200  # a digit 3 mm high has 24 pixels
 
 # (format, the bytes it begins with, the Pillow module that reads it)
 _FORMATS = (
@@ -36,11 +47,15 @@ _FORMATS = (
     ("GIF", (b"GIF87a", b"GIF89a"), "GifImagePlugin"),
     ("PPM", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), "PpmImagePlugin"),
 )
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pbm", ".pgm", ".ppm")
-_READABLE = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM"
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_HEAD = 1024  # bytes: as far as readers look for a PDF's beginning
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pbm", ".pgm", ".ppm"),
+    *(".pdf", ".heic", ".heif"),
+)
+_READABLE = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, PDF, HEIC"
 
-_UNIFORM = 24  # grey levels: colours that differ less, where a picture is opaque, are one pen's
-_FAINT = 64  # grey levels between the darkest and the brightest pixel: below, a colour channel may show more
+_SUBFILE, _NO_PAGE = 254, 0b101  # TIFF's NewSubfileType; its bits for a smaller copy of a page, and a mask
 
 logging.getLogger("PIL").addHandler(
     logging.NullHandler()
@@ -50,12 +65,12 @@ logging.getLogger("PIL").addHandler(
 def load_grey(
     picture: Picture, *, name: str | None = None, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
 ) -> Grey:
-    """A picture as upright grey pixels.
+    """A picture, or the first page of a document, as upright grey pixels.
 
-    The first frame of an animation or page of a TIFF counts. EXIF orientation is applied. Transparency lies
-    on white, except where one uniform colour is drawn on nothing: then opacity is the ink, so that a white
-    pen shows too. Depths from 1 to 32 bits and floats become 8 bits by scaling. Colour becomes luminance, or
-    the channel that shows the drawing where luminance hides it, as yellow on white.
+    The first frame of an animation counts. EXIF orientation is applied. Transparency lies on white, except
+    where one uniform colour is drawn on nothing: then opacity is the ink, so that a white pen shows too.
+    Depths from 1 to 32 bits and floats become 8 bits by scaling. Colour becomes luminance, or the channel
+    that shows the drawing where luminance hides it, as yellow on white (in a PDF, always luminance).
 
     Args:
         picture: a path, the bytes of a file, a file opened in binary mode, a PIL image, or an array: `(H, W)`
@@ -68,72 +83,124 @@ def load_grey(
         `uint8 (H, W)`, 0 black to 255 white.
 
     Raises:
-        UnreadableImage: missing, a folder, no permission, not an image, cut short, broken.
+        UnreadableImage: missing, a folder, no permission, not an image, cut short, broken; a PDF that asks
+            for a password or has no pages.
         ImageTooLarge: beyond the limits.
+        MissingExtra: a PDF or HEIC without the packages that decode it.
     """
-    name = name or _name_of(picture)
+    with closing(_pages(picture, name or _name_of(picture), DPI, max_pixels, max_bytes, None)) as pages:
+        return next(pages)
+
+
+def load_pages(
+    picture: Picture,
+    *,
+    name: str | None = None,
+    dpi: float = DPI,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+    max_pages: int = MAX_PAGES,
+) -> Iterator[Grey]:
+    """All pages of a document, each as `load_grey` makes it, one at a time: never more than that in memory.
+
+    TIFF and PDF have many; a TIFF's thumbnails and masks aren't pages. Any other picture is one page. Where a
+    page is broken or too large, those before it are given, then comes the error.
+
+    Args:
+        picture: as for `load_grey`; an open file must stay open.
+        name: what errors call it; the path, if there is one.
+        dpi: pixels for an inch of a PDF's page; pictures have pixels of their own.
+        max_pixels: of each page, checked before it is decoded or drawn.
+        max_bytes: of the file.
+        max_pages: of the document, checked before the first page is decoded.
+
+    Yields:
+        `uint8 (H, W)`, 0 black to 255 white.
+
+    Raises:
+        UsageError: at once, for dpi that are no resolution.
+        TooManyPages: a document beyond the limit; none of its pages was read.
+        UnreadableImage, ImageTooLarge, MissingExtra: as `load_grey`.
+    """
+    if not 0 < dpi < inf:
+        raise UsageError(f"{dpi} dpi is no resolution; give a number above 0, such as {DPI}")
+    return _pages(picture, name or _name_of(picture), dpi, max_pixels, max_bytes, max_pages)
+
+
+def _pages(
+    picture: Picture, name: str, dpi: float, max_pixels: int, max_bytes: int, max_pages: int | None
+) -> Pages:
     if isinstance(picture, np.ndarray):
         _check_size(name, picture.shape[1::-1], max_pixels)
-        return _grey_of_array(picture, name)
-    if isinstance(picture, Image.Image):
+        yield grey_of_array(picture, name)
+    elif isinstance(picture, Image.Image):
         _check_size(name, picture.size, max_pixels)
-        return _decode(picture, name)
-    with _opened(_read(picture, name, max_bytes), name) as image:
-        _check_size(name, image.size, max_pixels)
-        return _decode(image, name)
+        yield _decode(picture, name)
+    else:
+        with _opened(picture, name, max_bytes) as file:
+            kind = _kind(file, name)
+            if kind in ("PDF", "HEIC"):
+                from inkdigits.documents import decoded
+
+                images = decoded(file, kind, name, dpi=dpi, max_pixels=max_pixels, max_pages=max_pages)
+                with closing(images):
+                    yield from (grey_of_image(image, name) for image in images)
+            else:
+                yield from _frames(file, kind, name, max_pixels, max_pages)
 
 
-def _name_of(picture: Picture) -> str:
-    if isinstance(picture, str | os.PathLike):
-        return os.fspath(picture)
-    if isinstance(picture, np.ndarray):
-        return "array"
-    return str(getattr(picture, "filename", "") or getattr(picture, "name", "") or "picture")
+# ---- what Pillow decodes
 
 
-def _read(picture: str | os.PathLike[str] | bytes | BinaryIO, name: str, max_bytes: int) -> bytes:
-    """The bytes of a file, never more than one beyond the limit."""
-    try:
-        if isinstance(picture, bytes):
-            content = picture
-        elif isinstance(picture, str | os.PathLike):
-            with Path(picture).open("rb") as file:
-                content = file.read(max_bytes + 1)
-        else:
-            content = picture.read(max_bytes + 1)
-    except IsADirectoryError:
-        raise UnreadableImage(f"{name}: a folder, not a picture; name the files in it") from None
-    except OSError as e:
-        raise UnreadableImage(f"{name}: {(e.strerror or 'can not be read').lower()}") from None
-    except (ValueError, AttributeError, TypeError) as e:  # a NUL in the path; a closed file; no file at all
-        raise UnreadableImage(f"{name}: can't be read ({e})") from None
-    if not isinstance(content, bytes):
-        raise UnreadableImage(f"{name}: opened as text; open it in binary mode")
-    if not content:
-        raise UnreadableImage(f"{name}: empty, it has no bytes")
-    if len(content) > max_bytes:
-        raise ImageTooLarge(f"{name}: more than the {max_bytes / 2**20:.0f} MiB that a picture may have")
-    return content
+def _frames(file: BinaryIO, kind: str, name: str, max_pixels: int, max_pages: int | None) -> Pages:
+    """The pages of a TIFF; of anything else, the first frame."""
+    if kind == "TIFF":
+        _silence_libtiff()
+        if max_pages is not None:
+            _check_pages(file, name, max_pages)
+    image = _image(file, kind, name)
+    for number in count() if kind == "TIFF" else (0,):
+        page = f"{name}, page {number + 1}" if number else name
+        with _refused(page, kind):
+            if number and not _turned_to(image, number):
+                return
+            if number and image.tag_v2.get(_SUBFILE, 0) & _NO_PAGE:  # type: ignore[attr-defined]
+                continue
+            _check_size(page, image.size, max_pixels)
+            grey = _decode(image, page)
+        yield grey
 
 
-@contextmanager
-def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
+def _image(file: BinaryIO, kind: str, name: str) -> Image.Image:
     """The picture with its header read and nothing decoded."""
-    kind = _kind(content)
-    if kind is None:
-        raise UnreadableImage(f"{name}: not an image we can open ({_READABLE})")
-    with _refused(name, kind), Image.open(io.BytesIO(content), formats=(kind,)) as image:
-        yield image
+    with _refused(name, kind):
+        file.seek(0)
+        return Image.open(file, formats=(kind,))
 
 
-def _kind(content: bytes) -> str | None:
-    """The format by a file's first bytes; its reader, and no other, is imported."""
-    for kind, beginnings, module in _FORMATS:
-        if content.startswith(beginnings) and (kind != "WEBP" or content[8:12] == b"WEBP"):
-            # Pillow imports all its 40 readers for one that isn't there
-            __import__(f"PIL.{module}")
-            return kind
-    return None
+def _turned_to(image: Image.Image, number: int) -> bool:
+    """Whether there is such a page, from 0; the image then stands at it."""
+    try:
+        image.seek(number)
+    except EOFError:
+        return False
+    return True
+
+
+def _check_pages(file: BinaryIO, name: str, max_pages: int) -> None:
+    """Follows a TIFF from page to page, as far as the limit and without decoding."""
+    with suppress(UnreadableImage):  # broken somewhere: the pages before that can be read
+        image = _image(file, "TIFF", name)
+        with _refused(name, "TIFF"):
+            if _turned_to(image, max_pages):
+                raise TooManyPages(f"{name}: more pages than the limit of {max_pages:,}; split it first")
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Else libtiff prints what is wrong with a file on stderr; Pillow turns off only its warnings."""
+    with suppress(OSError, AttributeError):  # a Pillow that keeps its libtiff to itself
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 @contextmanager
@@ -170,7 +237,7 @@ def _check_size(name: str, size: tuple[int, ...], max_pixels: int) -> None:
 def _decode(image: Image.Image, name: str) -> Grey:
     with _refused(name, image.format or "picture"):
         image.load()
-        return _upright(_grey_of(image, name), _orientation(image))
+        return _upright(grey_of_image(image, name), _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -188,84 +255,78 @@ def _upright(grey: Grey, orientation: int) -> Grey:
     return np.ascontiguousarray(turned.get(orientation, grey))
 
 
-def _grey_of_array(array: NDArray[Any], name: str) -> Grey:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
-        shape = "×".join(map(str, array.shape))
-        raise UnreadableImage(f"{name}: is {shape}; a picture is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
-    if array.dtype.kind not in "buif":
-        raise UnreadableImage(f"{name}: holds {array.dtype}, not numbers")
-    if array.dtype.kind in "ui" and array.max() == 1 and array.min() == 0:
-        array = array.astype(bool)  # black and white as 0 and 1
-    pixels = eight_bits(array, name)
-    return pixels if pixels.ndim == 2 else _grey_of(Image.fromarray(pixels), name)
+# ---- files
 
 
-def _grey_of(image: Image.Image, name: str) -> Grey:
-    """A decoded image of any mode."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return eight_bits(np.asarray(image), name)
-    if image.has_transparency_data:
-        return _flattened(image.convert("RGBA"))
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
-    return _luminance(image if image.mode == "RGB" else image.convert("RGB"))
+def _name_of(picture: Picture) -> str:
+    if isinstance(picture, str | os.PathLike):
+        return os.fspath(picture)
+    if isinstance(picture, np.ndarray):
+        return "array"
+    return str(getattr(picture, "filename", "") or getattr(picture, "name", "") or "picture")
 
 
-def eight_bits(pixels: NDArray[Any], name: str = "array") -> Grey:
-    """Pixels of any depth as 8 bits, scaled and never cut off.
-
-    Bools are black and white. Floats up to 1 span 0 to 1. Other numbers span the least depth of 8 bits or
-    more that holds the largest of them, so that 10 and 12 bits in a 16-bit file aren't taken for darkness,
-    and a blank page's noise isn't stretched to ink. With negative numbers the depth can't be known: they are
-    stretched from the least to the largest.
-
-    Args:
-        pixels: bools, integers or floats of any shape.
-        name: what errors call it.
-
-    Raises:
-        UnreadableImage: pixels that are NaN, infinite or beyond 2^64.
-    """
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (abs(low) <= 2**64 and abs(high) <= 2**64):  # NaN fails this too
-        raise UnreadableImage(f"{name}: holds pixels that are no numbers, or far too large ones")
-    if low < 0:
-        span = (high - low) or 1.0
-    elif pixels.dtype.kind == "f" and high <= 2:  # resizing overshoots 1 a little
-        low, span = 0.0, max(1.0, high)
-    else:
-        low, span = 0.0, 2.0 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1
-    floats: NDArray[Any] = pixels.astype(np.float64 if pixels.dtype.itemsize > 2 else np.float32)
-    return np.asarray(np.rint((floats - low) / span * 255), np.uint8)  # a tiny span has no finite 1 / span
+@contextmanager
+def _opened(
+    picture: str | os.PathLike[str] | bytes | BinaryIO, name: str, max_bytes: int
+) -> Iterator[BinaryIO]:
+    """A file that can be read from anywhere: the one on disk, or all that a stream holds."""
+    if not isinstance(picture, str | os.PathLike):
+        yield io.BytesIO(_read(picture, name, max_bytes))
+        return
+    with _unopened(name):
+        file = Path(picture).open("rb")  # noqa: SIM115 (closed below; opening it may fail in ways of its own)
+    with file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            _check_bytes(name, status.st_size, max_bytes)
+            yield file
+        else:  # a pipe, a device
+            yield io.BytesIO(_read(file, name, max_bytes))
 
 
-def _flattened(rgba: Image.Image) -> Grey:
-    """On white; but one colour drawn on nothing, as a white pen on a clear canvas, shows by its opacity."""
-    alpha = np.asarray(rgba.getchannel("A"))
-    if alpha.min() == 255:
-        return _luminance(rgba.convert("RGB"))
-    grey = np.asarray(rgba.convert("L"))
-    # a canvas rounds colours to noise where it is nearly clear, so ask the more opaque half
-    opaque = grey[alpha >= max(1, int(alpha.max()) // 2)]
-    if not opaque.size or np.ptp(opaque) <= _UNIFORM:
-        return np.asarray(255 - alpha, np.uint8)
-    white = Image.new("RGBA", rgba.size, "white")
-    return _luminance(Image.alpha_composite(white, rgba).convert("RGB"))
+def _read(picture: bytes | BinaryIO, name: str, max_bytes: int) -> bytes:
+    """All bytes, never more than one beyond the limit."""
+    with _unopened(name):
+        content = picture if isinstance(picture, bytes) else picture.read(max_bytes + 1)
+    if not isinstance(content, bytes):
+        raise UnreadableImage(f"{name}: opened as text; open it in binary mode")
+    if not content:
+        raise UnreadableImage(f"{name}: empty, it has no bytes")
+    _check_bytes(name, len(content), max_bytes)
+    return content
 
 
-def _luminance(rgb: Image.Image) -> Grey:
-    """ITU-R 601 luminance; or one channel, where a drawing that luminance hides shows twice as much."""
-    grey = rgb.convert("L")
-    shown = int(np.ptp(grey.getextrema()))
-    contrast = [int(np.ptp(extrema)) for extrema in rgb.getextrema()]
-    best = int(np.argmax(contrast))
-    hidden = shown < _FAINT <= contrast[best] and contrast[best] >= 2 * shown
-    return np.asarray(rgb.getchannel(best) if hidden else grey)
+@contextmanager
+def _unopened(name: str) -> Iterator[None]:
+    """Why a file can't be opened or read, as one clear error."""
+    try:
+        yield
+    except IsADirectoryError:
+        raise UnreadableImage(f"{name}: a folder, not a picture; name the files in it") from None
+    except OSError as e:
+        raise UnreadableImage(f"{name}: {(e.strerror or 'can not be read').lower()}") from None
+    except (ValueError, AttributeError, TypeError) as e:  # a NUL in the path; a closed file; no file at all
+        raise UnreadableImage(f"{name}: can't be read ({e})") from None
+
+
+def _check_bytes(name: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        limit = f"{max_bytes / 2**20:.0f} MiB"
+        raise ImageTooLarge(f"{name}: more than the {limit} that a picture may have")
+
+
+def _kind(file: BinaryIO, name: str) -> str:
+    """The format by a file's first bytes; its reader, and no other, is imported."""
+    with _unopened(name):
+        head = file.read(_HEAD)
+    for kind, beginnings, module in _FORMATS:
+        if head.startswith(beginnings) and (kind != "WEBP" or head[8:12] == b"WEBP"):
+            # Pillow imports all its 40 readers for one that isn't there
+            __import__(f"PIL.{module}")
+            return kind
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "HEIC"
+    if b"%PDF-" in head:
+        return "PDF"
+    raise UnreadableImage(f"{name}: not an image we can open ({_READABLE})")
