@@ -12,6 +12,7 @@ from inkdigits.errors import UsageError
 
 if TYPE_CHECKING:
     from inkdigits.training import session
+    from inkdigits.training.line_session import LineFinished
     from inkdigits.training.recipes import Recipe
 
 
@@ -57,15 +58,35 @@ def train(
     from inkdigits.cli.extras import require
 
     require("train")
+    from inkdigits.training import line_session
     from inkdigits.training import session as sessions
     from inkdigits.training.recipes import DEFAULT
 
     if resume is not None:
         if recipe or options or epochs or batch_size or start or name or seed or threads:
             raise UsageError("--resume goes on as the run began: give no recipe and none of its options")
+        if line_session.is_line_run(resume):
+            _print(line_session.resume(resume, quiet=quiet), as_json)
+            return
         finished = sessions.resume(
             resume, quiet=quiet, tensorboard=tensorboard, mnist=str(mnist) if mnist else None, offline=offline
         )
+    elif recipe == line_session.NAME:
+        from inkdigits.training.line_recipe import LineRecipe
+        from inkdigits.training.line_recipe import with_options as with_line_options
+
+        if epochs or start or compiled or tensorboard or data != "mnist-train":
+            raise UsageError(
+                "line: trains on lines that it composes itself; use --set lines=N for its length"
+            )
+        line = with_line_options(
+            LineRecipe(), [*(options or []), *([f"batch_size={batch_size}"] if batch_size else [])]
+        )
+        line_job = line_session.LineJob(
+            seed, device, precision, threads, str(mnist.resolve()) if mnist else None, offline
+        )
+        _print(line_session.begin(line, line_job, root=root, name=name, quiet=quiet), as_json)
+        return
     else:
         job = sessions.Job(
             data=str(Path(data).resolve()) if Path(data).exists() else data,
@@ -81,6 +102,16 @@ def train(
         wanted = _recipe(recipe or DEFAULT, options or [], epochs, batch_size)
         finished = sessions.begin(wanted, job, root=root, name=name, quiet=quiet, tensorboard=tensorboard)
     print(json.dumps(finished.to_dict()) if as_json else _summary(finished))
+
+
+def _print(finished: LineFinished, as_json: bool) -> None:
+    known = finished.to_dict()
+    if as_json:
+        print(json.dumps(known))
+        return
+    print(f"lines       {known['lines']:,} in {known['seconds'] / 60:.1f} min")
+    print(f"validation  {known['validation_exact']:.2%} of the lines exact")
+    print(f"weights     {known['weights']}")
 
 
 def _recipe(name: str, options: list[str], epochs: int | None, batch_size: int | None) -> Recipe:

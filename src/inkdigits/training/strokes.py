@@ -1,4 +1,4 @@
-"""Digits as the world writes them, and things that are no digits, drawn from stroke skeletons.
+"""Digits as the world writes them, drawn from stroke skeletons.
 
 MNIST's writers were American. Elsewhere a 1 has a long upstroke, a 7 is crossed, a 4 is open, a 2 has a
 loop, a 5 loses its bar. Each way of writing (allograph, in skeletons.json) is a few strokes of control
@@ -22,7 +22,6 @@ from inkdigits.glyph import FIT, SIDE
 
 POINTS = 40  # along all strokes of a glyph together
 BATCH = 200  # glyphs rendered at once: 25 MB of distances
-SCRIBBLE = 14  # control points of a random scribble
 OTHER = -1  # the label of what is no digit
 
 
@@ -49,7 +48,7 @@ def draw_digits(count: int, seed: int, device: torch.device | str = "cpu") -> tu
     Returns:
         Glyphs `uint8 (count, 28, 28)` and labels `int64 (count,)`, on the device.
     """
-    skeletons = _load("digits")
+    skeletons = load_skeletons("digits")
     generator = torch.Generator("cpu").manual_seed(seed)
     wanted = torch.arange(count) % 10
     forms = torch.empty(count, dtype=torch.int64)
@@ -57,32 +56,11 @@ def draw_digits(count: int, seed: int, device: torch.device | str = "cpu") -> tu
         of_digit = torch.nonzero(skeletons.labels == digit)[:, 0]
         places = torch.nonzero(wanted == digit)[:, 0]
         forms[places] = of_digit[torch.randint(len(of_digit), (len(places),), generator=generator)]
-    lines, drawn = _jittered(skeletons, forms, generator)
-    return _render(lines, drawn, generator, torch.device(device)), wanted.to(device)
+    lines, drawn = jittered(skeletons, forms, generator)
+    return render(lines, drawn, generator, torch.device(device)), wanted.to(device)
 
 
-def draw_others(count: int, seed: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """What is no digit: letters and signs (half), scribbles (a quarter), blots and filled shapes (a quarter).
-
-    Returns:
-        Glyphs `uint8 (count, 28, 28)` and labels `int64 (count,)`, all −1, on the device.
-    """
-    generator = torch.Generator("cpu").manual_seed(seed + 1)
-    skeletons = _load("others")
-    signs, scribbles = count - 2 * (count // 4), count // 4
-    forms = torch.randint(len(skeletons.labels), (signs,), generator=generator)
-    place = torch.device(device)
-    glyphs = torch.cat(
-        [
-            _render(*_jittered(skeletons, forms, generator), generator, place),
-            _render(*_scribbles(scribbles, generator), generator, place),
-            _blots(count - signs - scribbles, generator).to(place),
-        ]
-    )
-    return glyphs, torch.full((count,), OTHER, device=place)
-
-
-def _jittered(skeletons: Skeletons, forms: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def jittered(skeletons: Skeletons, forms: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """Polylines `(N, POINTS, 2)` of these allographs, no two alike, and where the pen is down."""
     controls = skeletons.controls[forms]
     wobble = 0.055 * torch.rand(len(forms), 1, 1, generator=generator)
@@ -99,31 +77,7 @@ def _jittered(skeletons: Skeletons, forms: Tensor, generator: Generator) -> tupl
     return lines, skeletons.drawn[forms]
 
 
-def _scribbles(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Smooth random walks of 5 to 14 control points."""
-    steps = torch.randn(count, SCRIBBLE, 2, generator=generator)
-    walk = torch.cumsum(steps, 1) * 0.35 + torch.randn(count, SCRIBBLE, 2, generator=generator) * 0.5
-    length = torch.randint(5, SCRIBBLE + 1, (count, 1), generator=generator)
-    last = torch.minimum(torch.arange(SCRIBBLE)[None], length - 1)
-    walk = walk.gather(1, last[..., None].expand(-1, -1, 2))  # the pen rests at the end
-    lines: Tensor = _smoothing(SCRIBBLE, POINTS) @ walk
-    return lines, torch.ones(count, POINTS - 1, dtype=torch.bool)
-
-
-def _blots(count: int, generator: Generator) -> Tensor:
-    """Smooth noise cut at a level: blots, clothes, textures; as a photo without digits looks in a glyph."""
-    glyphs = torch.zeros(count, SIDE, SIDE)
-    for part, knots in zip(glyphs.chunk(4), (4, 6, 9, 14), strict=False):
-        noise = torch.randn(len(part), 1, knots, knots, generator=generator)
-        field = F.interpolate(noise, size=(FIT, FIT), mode="bicubic", align_corners=True)[:, 0]
-        level = 0.8 * torch.rand(len(part), 1, 1, generator=generator) - 0.6
-        gain = torch.exp(2.5 * torch.rand(len(part), 1, 1, generator=generator))
-        margin = (SIDE - FIT) // 2
-        part[:, margin:-margin, margin:-margin] = ((field - level) * gain).clamp(0, 1)
-    return (glyphs * 255).round().to(torch.uint8)
-
-
-def _render(lines: Tensor, drawn: Tensor, generator: Generator, device: torch.device) -> Tensor:
+def render(lines: Tensor, drawn: Tensor, generator: Generator, device: torch.device) -> Tensor:
     """Polylines, fitted to the glyph and drawn with pens from 1.2 to 5 pixels wide."""
     pen = 1.2 + 3.8 * torch.rand(len(lines), 1, generator=generator) ** 1.6
     # pressure: the width varies along the strokes, by up to a third
@@ -164,7 +118,8 @@ def _draw(lines: Tensor, drawn: Tensor, radius: Tensor) -> Tensor:
 
 
 @cache
-def _load(part: str) -> Skeletons:
+def load_skeletons(part: str) -> Skeletons:
+    """Allographs of `digits` or `others`, read once."""
     text = resources.files("inkdigits.training").joinpath("skeletons.json").read_text(encoding="utf-8")
     forms = [(name, form) for name, forms in json.loads(text)[part].items() for form in forms]
     strokes = [[_points(stroke) for stroke in form.split(";")] for _, form in forms]
@@ -178,8 +133,8 @@ def _load(part: str) -> Skeletons:
         point = control = 0
         for stroke, share in zip(form, shares, strict=True):
             controls[index, control : control + len(stroke)] = stroke
-            smoothing = _smoothing(len(stroke), share)
-            blend[index, point : point + share, control : control + len(stroke)] = smoothing
+            smooth = smoothing(len(stroke), share)
+            blend[index, point : point + share, control : control + len(stroke)] = smooth
             point, control = point + share, control + len(stroke)
             if point < POINTS:
                 drawn[index, point - 1] = False
@@ -199,7 +154,7 @@ def _shares(lengths: list[float]) -> list[int]:
     return shares
 
 
-def _smoothing(controls: int, points: int) -> Tensor:
+def smoothing(controls: int, points: int) -> Tensor:
     """`(points, controls)`: Catmull-Rom as a matrix. A control point written twice makes a corner."""
     places = torch.linspace(0, controls - 1, points)
     left = places.floor().clamp(max=controls - 2).long()

@@ -1,0 +1,406 @@
+"""One writer's hand: characters to ink on a canvas, with the box of each. Knows shapes, no texts and no paper.
+
+A writer keeps to a few ways of writing each digit, one pen, one slant, one rhythm. The shapes come from
+stroke skeletons (`strokes.py`: the ways digits are written around the world), from MNIST's training digits
+(as distance fields, so that any pen can draw them) and from handwriting fonts. numpy and OpenCV only: lines
+are composed by processes that feed a training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from inkdigits.training.fonts import HEIGHT as DIGIT_HEIGHT
+from inkdigits.training.fonts import WORD_HEIGHT, Glyph, Hands
+from inkdigits.training.strokes import OTHER, Skeletons, load_skeletons
+
+FINER = 2  # canvas pixels for one of the picture: drawn finer, then reduced, edges come out soft
+_SHIFT = 4  # OpenCV's fixed point: 1/16 pixel
+_FIELD = 64  # px, side of a distance field; MNIST's 28 px enlarged
+
+Points = NDArray[np.float64]
+Ink = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+Source = Literal["strokes", "mnist", "font"]
+
+DIGITS = "0123456789"
+MARKS = ".,-/"
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Stroke skeletons of one part of skeletons.json, as arrays.
+
+    Attributes:
+        labels: `int (A,)`, the digit, or −1.
+        controls: `float (A, C, 2)`.
+        blend: `float (A, P, C)`: points along the strokes from control points.
+        drawn: `bool (A, P - 1)`: where the pen is down.
+    """
+
+    labels: NDArray[np.int64]
+    controls: Points
+    blend: NDArray[np.float64]
+    drawn: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, skeletons: Skeletons) -> Forms:
+        """The tensors of `strokes.py` as arrays."""
+        return cls(
+            skeletons.labels.numpy(),
+            skeletons.controls.double().numpy(),
+            skeletons.blend.double().numpy(),
+            skeletons.drawn.numpy(),
+        )
+
+
+class Shapes:
+    """Everything that can be written, loaded once a process.
+
+    Attributes:
+        hands: fonts, or None where there are none.
+
+    Args:
+        glyphs: `uint8 (N, 28, 28)`, MNIST's training digits without the validation part.
+        labels: `(N,)`.
+        hands: handwriting fonts (`fonts.Hands`), or None.
+    """
+
+    def __init__(self, glyphs: NDArray[np.uint8], labels: NDArray[Any], hands: Hands | None = None) -> None:
+        self._glyphs = glyphs
+        self._of_digit = [np.flatnonzero(labels == digit) for digit in range(10)]
+        self.hands = hands
+
+    @cached_property
+    def digits(self) -> Forms:
+        """Skeletons of digits."""
+        return Forms.of(load_skeletons("digits"))
+
+    @cached_property
+    def others(self) -> Forms:
+        """Skeletons of letters and signs."""
+        return Forms.of(load_skeletons("others"))
+
+    def allographs(self, digit: int) -> NDArray[np.int64]:
+        """Which skeletons are ways of writing a digit."""
+        return np.flatnonzero(self.digits.labels == digit)
+
+    def mnist(self, rng: Generator, digit: int) -> NDArray[np.uint8]:
+        """One of MNIST's digits."""
+        chosen: NDArray[np.uint8] = self._glyphs[rng.choice(self._of_digit[digit])]
+        return chosen
+
+
+@dataclass(frozen=True)
+class Style:
+    """What stays the same along a line that one person writes; lengths in digit heights.
+
+    Attributes:
+        source: where the shapes come from.
+        allographs: the skeleton of each digit.
+        font: index of the font.
+        slant: horizontal shift at the top, in heights.
+        width: factor on the width of every shape.
+        pen: width of the pen.
+        pressure: how much that varies, relative.
+        broad: how much wider a downstroke is than a side stroke, relative: a nib.
+        wobble: of control points.
+        bend: of whole shapes.
+        joined: probability that the pen stays down to the next digit.
+    """
+
+    source: Source
+    allographs: tuple[int, ...]
+    font: int
+    slant: float
+    width: float
+    pen: float
+    pressure: float
+    broad: float
+    wobble: float
+    bend: float
+    joined: float
+
+
+def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) -> Style:
+    """A writer.
+
+    Args:
+        rng: of the line.
+        shapes: what can be written.
+        shares: how often each source is taken; they add up to 1.
+    """
+    source = tuple(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
+    hands = shapes.hands.handwritten if source == "font" and rng.random() < 0.8 else None
+    if source == "font" and hands is None:
+        hands = shapes.hands.printed
+    return Style(
+        source=source,
+        allographs=tuple(int(rng.choice(shapes.allographs(digit))) for digit in range(10)),
+        font=0 if hands is None else int(rng.choice(hands)),
+        slant=float(rng.normal(0.12, 0.22)),
+        width=float(np.exp(rng.normal(-0.28, 0.2))),
+        pen=float(np.clip(np.exp(rng.normal(-2.62, 0.42)), 0.028, 0.3)),
+        pressure=float(rng.choice([0.0, 0.0, 0.15, 0.3])),
+        broad=float(rng.choice([0.0, 0.0, 0.0, 0.5])),
+        wobble=float(rng.uniform(0.005, 0.05)),
+        bend=float(rng.uniform(0.02, 0.1)),
+        joined=float(rng.choice([0.0, 0.0, 0.0, 0.15, 0.4])),
+    )
+
+
+@dataclass
+class Drawn:
+    """A character as it will lie on the canvas, in canvas pixels relative to its own left end and baseline.
+
+    Attributes:
+        box: of its ink.
+        points: polyline `(P, 2)`, or None for a picture of ink.
+        drawn: `bool (P - 1,)`, where the pen is down.
+        ink: `float32 (h, w)`, 0 to 1, for what isn't a polyline; its left top is `box`'s.
+        pen: of a polyline, canvas pixels.
+    """
+
+    box: Box
+    points: Points | None = None
+    drawn: NDArray[np.bool_] | None = None
+    ink: Ink | None = None
+    pen: float = 0.0
+
+
+def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height: float) -> Drawn:
+    """A digit in a writer's hand.
+
+    Args:
+        rng: of the line.
+        shapes: what can be written.
+        style: the writer's.
+        digit: 0 to 9.
+        height: of the digit, canvas pixels.
+    """
+    if style.source == "mnist":
+        return _from_mnist(rng, shapes.mnist(rng, digit), style, height)
+    if style.source == "font":
+        return _from_font(rng, shapes.hands.digit(rng, style.font, str(digit)), style, height)
+    form = style.allographs[digit]
+    if rng.random() < 0.06:  # now and then another way
+        form = int(rng.choice(shapes.allographs(digit)))
+    return _from_skeleton(rng, shapes.digits, form, style, height)
+
+
+def write_sign(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
+    """A letter or sign that is no digit, from the skeletons."""
+    form = int(rng.integers(len(shapes.others.labels)))
+    assert shapes.others.labels[form] == OTHER
+    return _from_skeleton(rng, shapes.others, form, style, height * rng.uniform(0.7, 1.1))
+
+
+def write_mark(rng: Generator, style: Style, mark: str, height: float) -> Drawn:
+    """One of `.` `,` `-` `/`, or `=` and `:` which are no marks of numbers, as a few strokes."""
+    pen = style.pen * height * rng.uniform(0.85, 1.3)
+    u = rng.uniform
+    strokes: list[list[tuple[float, float]]]
+    if mark == ".":
+        d = u(0.0, 0.06)
+        y = u(-0.08, 0.02)
+        strokes = [[(0, y), (d * u(-0.5, 1), y + d * u(-1, 1))]]
+        pen *= u(1.0, 1.7)
+    elif mark == ",":
+        y, down = u(-0.12, 0.02), u(0.1, 0.38)
+        strokes = [[(0.06, y), (0.07 - u(0, 0.04), y + down * 0.5), (-u(-0.02, 0.12), y + down)]]
+    elif mark == "-":
+        y, long, tilt = -u(0.12, 0.62), u(0.16, 0.6), u(-0.12, 0.08)
+        strokes = [[(0, y), (long / 2, y + tilt / 2 + u(-0.05, 0.05)), (long, y + tilt)]]
+    elif mark == "/":
+        wide, top, low = u(0.2, 0.65), -u(0.9, 1.35), u(0.0, 0.35)
+        strokes = [[(0, low), (wide / 2 + u(-0.05, 0.05), (low + top) / 2), (wide, top)]]
+    elif mark == "=":
+        y, long, gap, tilt = -u(0.2, 0.6), u(0.2, 0.55), u(0.1, 0.24), u(-0.1, 0.06)
+        strokes = [
+            [(0, y), (long, y + tilt)],
+            [(u(-0.06, 0.06), y + gap), (long * u(0.8, 1.1), y + gap + tilt)],
+        ]
+    else:
+        y, gap = u(-0.1, 0.0), u(0.25, 0.5)
+        strokes = [[(0, y), (0.02, y)], [(u(-0.03, 0.08), y - gap), (0.05, y - gap)]]
+    points = np.concatenate([np.array(stroke, float) for stroke in strokes]) * height
+    drawn = np.ones(len(points) - 1, bool)
+    if len(strokes) == 2:
+        drawn[len(strokes[0]) - 1] = False
+    points[:, 0] -= style.slant * 0.3 * points[:, 1]
+    return _polyline(points, drawn, pen)
+
+
+def write_word(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
+    """A handwritten or printed word from the fonts; a run of letters and signs where there are none."""
+    if shapes.hands is None or rng.random() < 0.15:
+        return _run_of_signs(rng, shapes, style, height)
+    ink = shapes.hands.word(rng)
+    scale = height * rng.uniform(0.7, 1.1) / WORD_HEIGHT
+    return _placed(rng, ink, style, scale, -ink.shape[0] * scale * rng.uniform(0.75, 1.0))
+
+
+def write_font_mark(rng: Generator, shapes: Shapes, style: Style, mark: str, height: float) -> Drawn:
+    """One of `.` `,` `-` `/` of the writer's font."""
+    return _from_font(rng, shapes.hands.digit(rng, style.font, mark), style, height)
+
+
+def _run_of_signs(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
+    parts = [
+        write_sign(rng, shapes, style, height * rng.uniform(0.5, 1)) for _ in range(int(rng.integers(2, 7)))
+    ]
+    points, drawn, x = [], [], 0.0
+    for part in parts:
+        assert part.points is not None and part.drawn is not None
+        points.append(part.points + [x - part.box[0], 0.0])
+        drawn += [part.drawn, np.zeros(1, bool)]
+        x += part.box[2] - part.box[0] + height * rng.uniform(-0.1, 0.1)
+    return _polyline(np.concatenate(points), np.concatenate(drawn[:-1]), parts[0].pen)
+
+
+def scribble(rng: Generator, style: Style, height: float) -> Drawn:
+    """A smooth random walk, as people try a pen or strike something out."""
+    steps = rng.normal(size=(int(rng.integers(4, 14)), 2)) * [0.35, 0.3]
+    walk = np.cumsum(steps, 0) * 0.6 + rng.normal(size=steps.shape) * 0.25
+    fine = np.linspace(0, len(walk) - 1, 40)
+    points = np.stack([np.interp(fine, np.arange(len(walk)), walk[:, axis]) for axis in (0, 1)], 1)
+    points = cv2.GaussianBlur(points, (1, 5), 0, borderType=cv2.BORDER_REPLICATE)
+    span = np.ptp(points[:, 1]) or 1.0
+    points = (points - [0, points[:, 1].max()]) * min(1.2 / span, 1.5) * height
+    return _polyline(points, np.ones(len(points) - 1, bool), style.pen * height)
+
+
+def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height: float) -> Drawn:
+    """An allograph, jittered as `strokes.py` does it, but within one writer's habits."""
+    controls = forms.controls[form]
+    controls = controls + style.wobble * rng.normal(size=controls.shape)
+    x, y = controls[:, 0], controls[:, 1]
+    bend = style.bend * rng.normal(size=4)
+    x = x + bend[0] * np.sin(3.1 * y) + bend[1] * (y - 0.5) ** 2
+    y = y + bend[2] * np.sin(3.1 * x) + bend[3] * (x - 0.5) ** 2
+    points = forms.blend[form] @ np.stack([x, y], 1)
+    points[:, 0] *= style.width * np.exp(rng.normal(0, 0.08))
+    points[:, 1] = points[:, 1] - 1  # the baseline is 0
+    points[:, 0] -= (style.slant + rng.normal(0, 0.04)) * points[:, 1]
+    return _polyline(points * height, forms.drawn[form], style.pen * height)
+
+
+def _polyline(points: Points, drawn: NDArray[np.bool_], pen: float) -> Drawn:
+    inked = np.zeros(len(points), bool)
+    inked[:-1] |= drawn
+    inked[1:] |= drawn
+    low, high = points[inked].min(0) - pen / 2, points[inked].max(0) + pen / 2
+    return Drawn((low[0], low[1], high[0], high[1]), points, drawn, pen=pen)
+
+
+def _from_mnist(rng: Generator, glyph: NDArray[np.uint8], style: Style, height: float) -> Drawn:
+    """A glyph as a distance field, drawn again with the writer's pen."""
+    large = cv2.resize(glyph, (_FIELD, _FIELD), interpolation=cv2.INTER_CUBIC)
+    solid = (large > 110).astype(np.uint8)
+    if not solid.any():
+        solid = (large > 30).astype(np.uint8)
+    inside = cv2.distanceTransform(solid, cv2.DIST_L2, 3)
+    outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 3)
+    radius = 2 * float(inside[solid > 0].mean())
+    rows = np.flatnonzero(solid.any(1))
+    tall = (rows[-1] - rows[0] + 1) / height  # field pixels for one of the canvas
+    wanted = style.pen * height * tall / 2
+    grow = np.clip(wanted - radius, -0.55 * radius, 3.0)
+    field = np.asarray(inside - outside + grow, np.float32)
+    return _placed(rng, field, style, 1 / tall, -height, top=float(rows[0]), is_field=True)
+
+
+def _from_font(rng: Generator, shape: Glyph, style: Style, height: float) -> Drawn:
+    """A font's character; `shape` is coverage at 64 px for a digit and how far it hangs below the baseline."""
+    scale = height / DIGIT_HEIGHT
+    return _placed(rng, shape.ink, style, scale, shape.top * scale)
+
+
+def _placed(
+    rng: Generator,
+    picture: Ink,
+    style: Style,
+    scale: float,
+    top_at: float,
+    *,
+    top: float = 0.0,
+    is_field: bool = False,
+) -> Drawn:
+    """A picture of ink (or a distance field) scaled and slanted to where it stands above the baseline."""
+    own = 0.35 if is_field or style.source == "font" else 1.0  # shapes with a slant of their own get less
+    shear = own * style.slant + rng.normal(0, 0.03)
+    wide = scale * (1.0 if not is_field else np.exp(rng.normal(0, 0.15)))
+    h = int(np.ceil(picture.shape[0] * scale)) + 4
+    lean = abs(shear) * h
+    w = int(np.ceil(picture.shape[1] * wide + lean)) + 4
+    # y = scale·(v − top) + 2 and x = wide·u + shear·(h − y) + left: upper rows lean right
+    left = 2 + (lean if shear < 0 else 0.0) + shear * (h - 2 + top * scale)
+    matrix = np.array([[wide, -shear * scale, left], [0, scale, 2 - top * scale]], np.float32)
+    border = -99.0 if is_field else 0.0
+    ink = cv2.warpAffine(picture, matrix, (w, h), flags=cv2.INTER_LINEAR, borderValue=border)
+    ink = np.clip(ink * scale + 0.5, 0, 1) if is_field else np.clip(ink, 0, 1)
+    rows, columns = np.flatnonzero(ink.max(1) > 0.5), np.flatnonzero(ink.max(0) > 0.5)
+    if not len(rows) or not len(columns):
+        return Drawn((0, -1, 1, 0), ink=np.zeros((1, 1), np.float32))
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top_px = top_at + rows[0] - 2
+    return Drawn((0, top_px, cut.shape[1], top_px + cut.shape[0]), ink=np.asarray(cut, np.float32))
+
+
+def lay(canvas: NDArray[np.uint8], drawn: Drawn, x: float, y: float, rng: Generator, style: Style) -> None:
+    """Draws a character onto the canvas.
+
+    Args:
+        canvas: `uint8 (H, W)`, ink 0 to 255; changed.
+        drawn: the character.
+        x: canvas column of its left end.
+        y: canvas row of its baseline.
+        rng: of the line.
+        style: the writer's.
+    """
+    if drawn.points is None:
+        assert drawn.ink is not None
+        _lay_picture(canvas, drawn.ink, round(x + drawn.box[0]), round(y + drawn.box[1]))
+        return
+    assert drawn.drawn is not None
+    points = np.rint((drawn.points + [x, y]) * (1 << _SHIFT)).astype(np.int32)
+    draw_strokes(canvas, points, drawn.drawn, drawn.pen, rng, style)
+
+
+def draw_strokes(
+    canvas: NDArray[np.uint8],
+    points: NDArray[np.int32],
+    drawn: NDArray[np.bool_],
+    pen: float,
+    rng: Generator,
+    style: Style,
+) -> None:
+    """Polylines in OpenCV's fixed point; pens that press or have a nib go segment by segment."""
+    if not style.pressure and not style.broad:
+        starts = np.flatnonzero(~drawn) + 1
+        parts = [part for part in np.split(points, starts) if len(part) > 1]
+        cv2.polylines(canvas, parts, False, 255, max(1, round(pen)), cv2.LINE_AA, _SHIFT)
+        return
+    press = np.interp(np.linspace(0, 5, len(drawn)), np.arange(6), rng.normal(size=6)) * style.pressure
+    step = np.diff(points, axis=0).astype(float)
+    nib = style.broad * (np.abs(step[:, 1]) / (np.hypot(step[:, 0], step[:, 1]) + 1e-6) - 0.5)
+    widths = np.clip(np.rint(pen * np.clip(1 + press + nib, 0.5, 1.7)), 1, None).astype(int)
+    ends = points.tolist()
+    for i in np.flatnonzero(drawn).tolist():
+        cv2.line(canvas, ends[i], ends[i + 1], 255, int(widths[i]), cv2.LINE_AA, _SHIFT)
+
+
+def _lay_picture(canvas: NDArray[np.uint8], ink: Ink, x: int, y: int) -> None:
+    h, w = ink.shape
+    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, canvas.shape[1]), min(y + h, canvas.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return
+    part = canvas[y0:y1, x0:x1]
+    np.maximum(part, (ink[y0 - y : y1 - y, x0 - x : x1 - x] * 255).astype(np.uint8), out=part)
