@@ -1,0 +1,171 @@
+"""Cells that printed lines enclose: tables, grids of boxes, comb fields. Knows no ink and no files."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.wiping import Line
+
+MOST_CELLS = 4000  # the largest are kept
+SMALL = 2.4  # times the writing's size: a box no wider and higher holds one character
+APART = 0.7  # of a box's width: boxes of one comb field may stand so far apart
+COARSE = 2  # cells are found on a copy smaller by this
+
+Numbers = NDArray[np.float64]
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a page; n of them.
+
+    Attributes:
+        labels: `int32`, smaller than the page by `COARSE`: 0 outside, otherwise one more than the cell's index.
+        boxes: `float64 (n, 4)`, x0, y0, x1, y1, px of the straightened page.
+        grid: `int64 (n,)`, which grid each belongs to; -1 for a single frame.
+        row: `int64 (n,)`, its row in the grid, from 0.
+        column: `int64 (n,)`, its column in the grid, from 0.
+        comb: `bool (n,)`, whether its grid is a comb field: one row of boxes for a character each.
+        small: `bool (n,)`, whether it has room for one character only.
+    """
+
+    labels: Labels
+    boxes: Numbers
+    grid: NDArray[np.int64]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    comb: NDArray[np.bool_]
+    small: NDArray[np.bool_]
+
+
+def find_cells(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int], size: float) -> Cells:
+    """The cells between lines.
+
+    Args:
+        level: lines that run across.
+        plumb: lines that run down.
+        shape: height and width of the straightened page, px.
+        size: px, of most characters.
+    """
+    labels, boxes = _enclosed(_drawn(level, plumb, shape), size)
+    neighbours = _neighbours(labels, boxes)
+    grid, row, column = _placed(neighbours, len(boxes))
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    small = (width <= SMALL * size) & (height <= SMALL * size)
+    comb = np.zeros(len(boxes), dtype=bool)
+    for number in range(grid.max(initial=-1) + 1):
+        members = np.flatnonzero(grid == number)
+        one_row = not row[members].any()
+        comb[members] = one_row and bool(np.median(width[members]) <= 1.5 * np.median(height[members]))
+    return Cells(labels, boxes, grid, row, column, comb, small)
+
+
+def _drawn(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """`uint8`, 255 paper, 0 lines, drawn thick and a little longer so that corners close."""
+    canvas = np.full((-(-shape[0] // COARSE), -(-shape[1] // COARSE)), 255, np.uint8)
+    for lines, down in ((level, False), (plumb, True)):
+        for line in lines:
+            along, across = np.arange(line.start, line.end, dtype=np.float64), line.course
+            beyond = 3 + line.thickness / 2
+            along = np.concatenate([[along[0] - beyond], along, [along[-1] + beyond]])
+            across = np.concatenate([across[:1], across, across[-1:]])
+            points = np.stack([across, along] if down else [along, across], axis=1) / COARSE
+            thickness = max(2, round(line.thickness / COARSE))
+            cv2.polylines(canvas, [np.round(points).astype(np.int32).reshape(-1, 1, 2)], False, 0, thickness)
+    return canvas
+
+
+def _enclosed(canvas: NDArray[np.uint8], size: float) -> tuple[Labels, Numbers]:
+    """Regions of paper that lines enclose, of the shape and size of cells."""
+    outlines, tree = cv2.findContours(canvas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    labels = np.zeros(canvas.shape, np.int32)
+    found = []
+    for index, outline in enumerate(outlines):
+        x, y, w, h = cv2.boundingRect(outline)
+        on_edge = x == 0 or y == 0 or x + w == canvas.shape[1] or y + h == canvas.shape[0]
+        outer = tree.reshape(-1, 4)[index][3] < 0
+        if outer and not on_edge and min(w, h) * COARSE >= 0.5 * size:
+            area = cv2.contourArea(outline)
+            if area >= 0.72 * w * h and not _holds_boxes(index, outlines, tree.reshape(-1, 4), area):
+                found.append((area, outline, (x, y, x + w, y + h)))
+    found.sort(key=lambda cell: -cell[0])
+    boxes = np.zeros((min(len(found), MOST_CELLS), 4))
+    for number, (_, outline, box) in enumerate(found[:MOST_CELLS]):
+        cv2.drawContours(labels, [outline], -1, number + 1, cv2.FILLED)
+        boxes[number] = np.array(box, np.float64) * COARSE
+    return labels, boxes
+
+
+def _holds_boxes(index: int, outlines: tuple[NDArray[np.int32], ...], tree: Labels, area: float) -> bool:
+    """Whether a region is the frame around other boxes: these are holes in it."""
+    child, inside = int(tree[index][2]), 0.0
+    while child >= 0:
+        inside += cv2.contourArea(outlines[child])
+        child = int(tree[child][0])
+    return inside > 0.15 * area
+
+
+def _neighbours(labels: Labels, boxes: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each cell, the one to its right and the one below; -1 for none."""
+    right, below = np.full(len(boxes), -1, np.int64), np.full(len(boxes), -1, np.int64)
+    if not len(boxes):
+        return right, below
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    for step in np.linspace(0.02, 1, 24):
+        for found, x, y in (
+            (right, boxes[:, 2] + 2 + step * np.minimum(APART * width, 60), middle[:, 1]),
+            (below, middle[:, 0], boxes[:, 3] + 2 + step * np.minimum(0.25 * height, 24)),
+        ):
+            inside = (x < labels.shape[1] * COARSE) & (y < labels.shape[0] * COARSE)
+            column = np.clip((x / COARSE).astype(np.intp), 0, labels.shape[1] - 1)
+            row = np.clip((y / COARSE).astype(np.intp), 0, labels.shape[0] - 1)
+            there = labels[row, column].astype(np.int64) - 1
+            fresh = (found < 0) & inside & (there >= 0) & (there != np.arange(len(boxes)))
+            found[fresh] = there[fresh]
+    # neighbours in a row are about as high as each other: the box below a caption is none of its table
+    tall = np.where(right >= 0, height[right] / height, 1.0)
+    right[(tall < 0.5) | (tall > 2)] = -1
+    return right, below
+
+
+def _placed(
+    neighbours: tuple[NDArray[np.int64], NDArray[np.int64]], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Grid, row and column of each cell, by walking from neighbour to neighbour."""
+    links: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
+    for found, (down, across) in zip(neighbours, ((0, 1), (1, 0)), strict=True):
+        for cell in np.flatnonzero(found >= 0).tolist():
+            other = int(found[cell])
+            links[cell].append((other, down, across))
+            links[other].append((cell, -down, -across))
+    grid, row, column = (np.full(count, -1, np.int64) for _ in range(3))
+    number = 0
+    for first in range(count):
+        if grid[first] >= 0 or not links[first]:
+            continue
+        members = _walked(first, links)
+        cells = np.array(list(members))
+        places = np.array(list(members.values()))
+        grid[cells] = number
+        row[cells], column[cells] = places[:, 0] - places[:, 0].min(), places[:, 1] - places[:, 1].min()
+        number += 1
+    return grid, row, column
+
+
+def _walked(first: int, links: list[list[tuple[int, int, int]]]) -> dict[int, tuple[int, int]]:
+    """Every cell that can be reached from the first, with rows down and columns right of it."""
+    places = {first: (0, 0)}
+    waiting = deque([first])
+    while waiting:
+        cell = waiting.popleft()
+        for other, down, across in links[cell]:
+            if other not in places:
+                places[other] = (places[cell][0] + down, places[cell][1] + across)
+                waiting.append(other)
+    return places
