@@ -1,10 +1,11 @@
 """What the shipped recogniser is worth: MNIST's test set, other people's digits, things that are no digits.
 
-    python benchmarks/handwriting.py [--weights FILE.onnx] [--data ../shared/data] [--write]
+    python benchmarks/handwriting.py [--weights FILE.onnx] [--data ../shared/data] [--fonts DIR] [--write]
 
 For each set of digits: accuracy of all answers, share that is accepted, share wrong among the accepted,
-calibration. For what is no digit: share accepted, and how well confidence tells it from MNIST's test digits
-(AUROC). Data sets that aren't there are left out. `--write` keeps it all in records/handwriting.{json,md}.
+calibration, share called `not_a_digit`. For what is no digit (`outliers.py`): how well confidence tells it
+from MNIST's test digits (AUROC), and the shares accepted, unsure, called `not_a_digit` and `blank`. Data sets
+and fonts that aren't there are left out. `--write` keeps it all in records/handwriting.{json,md}.
 No network was trained on any of them; but faults that showed on enlarged test images, on Semeion and on
 cheques were mended (records/glyph.md, MODEL_CARD.md), so these are not untouched test sets.
 """
@@ -13,10 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +27,9 @@ from sklearn.metrics import roc_auc_score
 from inkdigits.reader import Reader
 from inkdigits.results import Classification
 from inkdigits.training.datasets import load_mnist
+from outliers import other_sets  # beside this file
 
 ROOT = Path(__file__).parent.parent
-FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
 Labelled = tuple[str, list[NDArray[np.uint8]], list[int]]
 
 
@@ -41,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, help="an ONNX file; the shipped one unless said")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts/truetype"))
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     reader = Reader.load(arguments.weights)
@@ -58,7 +57,7 @@ def main() -> None:
         digits[name] = _of_digits(reader.classify_many(pictures), labels)
     others = {
         name: _of_others(reader.classify_many(pictures), known)
-        for name, pictures in _other_sets(arguments.data)
+        for name, pictures in other_sets(arguments.data, arguments.fonts)
     }
     card = reader.model.card
     result = {"weights_sha256": card["sha256"], "seed": card.get("seed"), "digits": digits, "others": others}
@@ -95,19 +94,6 @@ def _cheque_digits(boxes: Path) -> tuple[list[NDArray[np.uint8]], list[int]]:
     return pictures, labels
 
 
-def _other_sets(data: Path) -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
-    if (operators := data / "operators" / "mdas_symbols_v1.zip").exists():
-        with zipfile.ZipFile(operators) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(".png")]
-            pictures = [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L")) for name in names]
-        yield "handwritten operators", pictures
-    if (fashion := FASHION / "t10k-images-idx3-ubyte.gz").exists():
-        raw = np.frombuffer(gzip.decompress(fashion.read_bytes()), np.uint8)[16:]
-        yield "Fashion-MNIST test", list(raw.reshape(-1, 28, 28))
-    random = np.random.default_rng(0)
-    yield "noise", [random.integers(0, 256, (64, 64), dtype=np.uint8) for _ in range(500)]
-
-
 def _of_digits(answers: list[Classification], labels: list[int]) -> dict[str, Any]:
     right = np.array([answer.digit == label for answer, label in zip(answers, labels, strict=True)])
     accepted = np.array([answer.accepted for answer in answers])
@@ -128,9 +114,12 @@ def _of_others(answers: list[Classification], digits: list[Classification]) -> d
     truth = [0] * len(answers) + [1] * len(digits)
     return {
         "count": len(answers),
-        "accepted": float(np.mean([answer.accepted for answer in answers])),
-        "unsure": float(np.mean([answer.reason == "unsure" for answer in answers])),
         "auroc": float(roc_auc_score(truth, confidence)),
+        "accepted": float(np.mean([answer.accepted for answer in answers])),
+        **{
+            reason: float(np.mean([answer.reason == reason for answer in answers]))
+            for reason in ("unsure", "not_a_digit", "blank")
+        },
     }
 
 
@@ -147,21 +136,22 @@ def _page(result: dict[str, Any]) -> str:
         "",
         f"Made by `python benchmarks/handwriting.py --write`; weights {result['weights_sha256'][:16]}…",
         "",
-        "| digits | pictures | accuracy | accepted | wrong among accepted | ECE |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| digits | pictures | accuracy | accepted | wrong among accepted | ECE | called not_a_digit |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
         f"| {name} | {r['count']:,} | {r['accuracy']:.2%} | {r['accepted']:.2%} "
-        f"| {r['wrong_among_accepted']:.2%} | {r['ece']:.4f} |"
+        f"| {r['wrong_among_accepted']:.2%} | {r['ece']:.4f} | {r['called_not_a_digit']:.2%} |"
         for name, r in result["digits"].items()
     ]
     lines += [
         "",
-        "| no digits | pictures | accepted | unsure | AUROC against MNIST test |",
-        "| --- | --- | --- | --- | --- |",
+        "| no digits | pictures | AUROC to MNIST test | accepted | unsure | called not_a_digit | blank |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {name} | {r['count']:,} | {r['accepted']:.2%} | {r['unsure']:.2%} | {r['auroc']:.4f} |"
+        f"| {name} | {r['count']:,} | {r['auroc']:.4f} | {r['accepted']:.2%} | {r['unsure']:.2%} "
+        f"| {r['not_a_digit']:.2%} | {r['blank']:.2%} |"
         for name, r in result["others"].items()
     ]
     return "\n".join(lines) + "\n"

@@ -7,14 +7,13 @@ import torch
 
 from inkdigits.glyph import FIT
 from inkdigits.reader import Reader
-from inkdigits.training.strokes import OTHER, draw_digits, draw_others
+from inkdigits.training.strokes import draw_digits
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    for draw in (draw_digits, draw_others):
-        first, again, other = (draw(40, seed)[0] for seed in (3, 3, 4))
-        assert torch.equal(first, again)
-        assert not torch.equal(first, other)
+    first, again, other = (draw_digits(40, seed)[0] for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_digits_come_equally_often_with_their_labels() -> None:
@@ -35,16 +34,8 @@ def test_drawn_digits_keep_the_contract() -> None:
         assert glyph.max() > 150
 
 
-def test_others_are_labelled_as_no_digit() -> None:
-    glyphs, labels = draw_others(101, 0)
-    assert glyphs.shape == (101, 28, 28)
-    assert (labels == OTHER).all()
-
-
-def test_the_shipped_recogniser_reads_drawn_digits_and_doubts_the_others() -> None:
+def test_the_shipped_recogniser_reads_drawn_digits() -> None:
     reader = Reader.load()
     glyphs, labels = draw_digits(500, 12345)
     answers = reader.classify_glyphs(glyphs.numpy())
     assert np.mean([a.digit == int(d) for a, d in zip(answers, labels, strict=True)]) > 0.97
-    others = reader.classify_glyphs(draw_others(400, 12345)[0].numpy())
-    assert np.mean([a.accepted for a in others]) < 0.05

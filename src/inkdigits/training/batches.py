@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 
 from inkdigits.errors import InvalidData, UsageError
 from inkdigits.training.datasets import Dataset, split_validation
+from inkdigits.training.negatives import draw_others
 from inkdigits.training.recipes import Recipe
-from inkdigits.training.strokes import draw_digits, draw_others
+from inkdigits.training.strokes import draw_digits
 
 DRAWN = 40_000  # glyphs in each pool of drawn ones; augmentation makes each use of one different
 
