@@ -67,8 +67,8 @@ def decoded(
     if find_spec(_PACKAGES[kind].replace("-", "_")) is None:
         need = f"reading {kind} needs {_PACKAGES[kind]}, not installed here"
         raise MissingExtra(f"{name}: {need}: pip install 'inkdigits[documents]'")
-    task = {"kind": kind, "dpi": float(dpi), "max_pixels": max_pixels, "max_pages": max_pages}
-    with _started(file, name, json.dumps(task)) as process:
+    limits = {"max_pixels": max_pixels, "max_pages": max_pages, "memory": MEMORY}
+    with _started(file, name, json.dumps({"kind": kind, "dpi": float(dpi), **limits})) as process:
         page = name
         for number in count(2):
             image = _received(process, kind, page)
@@ -139,9 +139,9 @@ def _received(process: subprocess.Popen[bytes], kind: str, name: str) -> Image.I
 # ---- the process's side
 
 
-def main(kind: str, dpi: float, max_pixels: int, max_pages: int | None) -> None:
+def main(kind: str, dpi: float, max_pixels: int, max_pages: int | None, memory: int) -> None:
     """Decodes standard input; for each page, a line of JSON and the pixels go to standard output."""
-    _limit_memory()
+    _limit_memory(memory)
     try:
         if kind == "PDF":
             _draw_pages(dpi, max_pixels, max_pages)
@@ -157,14 +157,14 @@ def main(kind: str, dpi: float, max_pixels: int, max_pages: int | None) -> None:
         _send(error=UnreadableImage.type, detail=f"a {kind} that is broken or cut short ({reason})")
 
 
-def _limit_memory() -> None:
+def _limit_memory(memory: int) -> None:
     """So that what asks for too much ends this process, and not others."""
     with suppress(ImportError):  # Windows has no such limits
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        least = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
-        resource.setrlimit(resource.RLIMIT_AS, (least, most))
+        memory = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # ended on purpose: nobody needs its memory on disk
 
 

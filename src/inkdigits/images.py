@@ -57,9 +57,7 @@ _READABLE = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, PDF, HEIC"
 
 _SUBFILE, _NO_PAGE = 254, 0b101  # TIFF's NewSubfileType; its bits for a smaller copy of a page, and a mask
 
-logging.getLogger("PIL").addHandler(
-    logging.NullHandler()
-)  # else what it logs of broken files lands on stderr
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its words on broken files land on stderr
 
 
 def load_grey(
@@ -162,9 +160,9 @@ def _frames(file: BinaryIO, kind: str, name: str, max_pixels: int, max_pages: in
     for number in count() if kind == "TIFF" else (0,):
         page = f"{name}, page {number + 1}" if number else name
         with _refused(page, kind):
-            if number and not _turned_to(image, number):
+            if number and not _next_page(image, number):
                 return
-            if number and image.tag_v2.get(_SUBFILE, 0) & _NO_PAGE:  # type: ignore[attr-defined]
+            if number and _tags(image).get(_SUBFILE, 0) & _NO_PAGE:
                 continue
             _check_size(page, image.size, max_pixels)
             grey = _decode(image, page)
@@ -178,6 +176,22 @@ def _image(file: BinaryIO, kind: str, name: str) -> Image.Image:
         return Image.open(file, formats=(kind,))
 
 
+def _next_page(image: Image.Image, number: int) -> bool:
+    """Turns a TIFF to its next page; False after the last one.
+
+    A page says where the next one lies. Where that can't be read, as in a file cut short, Pillow keeps the
+    place it had before, and libtiff may give the pixels of another page.
+    """
+    place = _tags(image).next
+    if not _turned_to(image, number):
+        if place:
+            raise OSError("its pages don't end")
+        return False
+    if _tags(image).next == place:
+        raise OSError("its directory is cut short")
+    return True
+
+
 def _turned_to(image: Image.Image, number: int) -> bool:
     """Whether there is such a page, from 0; the image then stands at it."""
     try:
@@ -185,6 +199,10 @@ def _turned_to(image: Image.Image, number: int) -> bool:
     except EOFError:
         return False
     return True
+
+
+def _tags(image: Image.Image) -> Any:
+    return image.tag_v2  # type: ignore[attr-defined]
 
 
 def _check_pages(file: BinaryIO, name: str, max_pages: int) -> None:
@@ -216,9 +234,7 @@ def _refused(name: str, kind: str) -> Iterator[None]:
         raise ImageTooLarge(f"{name}: far more pixels than a picture may have; reduce it first") from None
     except MemoryError:
         raise ImageTooLarge(f"{name}: needs more memory than there is; reduce it first") from None
-    except (
-        Exception
-    ) as e:  # OSError, SyntaxError, struct.error, ValueError, KeyError …: readers raise anything
+    except Exception as e:  # OSError, SyntaxError, struct.error, KeyError …: readers raise anything
         reason = " ".join(str(e).split()) or type(e).__name__
         reason = "header can't be read" if isinstance(e, UnidentifiedImageError) else reason[:80]
         raise UnreadableImage(f"{name}: a {kind} that is broken or cut short ({reason})") from None
