@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inkdigits.results import Box
 from inkdigits.strip import PAPER, Strip
 
-INK = PAPER + 60  # grey level; soft edges of a stroke, at 240, count from about a third
+INK = PAPER + 80  # grey level; full ink is at 240, the soft edge of a stroke counts from two fifths on
 REACH = 2  # strip px beyond the network's box that its digit may extend
 SPECK = 4  # strip px; smaller pieces don't widen a box
 
