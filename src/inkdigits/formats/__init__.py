@@ -14,9 +14,9 @@ from inkdigits.formats.hocr import HocrWriter
 from inkdigits.formats.json import JsonWriter
 from inkdigits.formats.page import PageWriter
 from inkdigits.formats.text import TextWriter
-from inkdigits.formats.writer import Writer, page_name
+from inkdigits.formats.writer import Writer
 
-__all__ = ["WRITERS", "Writer", "page_name"]
+__all__ = ["WRITERS", "Writer"]
 
 WRITERS: dict[str, type[Writer]] = {
     "text": TextWriter,

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from inkdigits import __version__
 from inkdigits.formats.writer import Writer
-from inkdigits.formats.xml import add, document, figure, file_name, outline, root
+from inkdigits.formats.xml import add, document, figure, file_name, is_number, outline, root
 from inkdigits.results import Box, Digit, Line, Reading
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
@@ -18,7 +18,7 @@ class AltoWriter(Writer):
 
     `CONTENT` is the digits alone, since each glyph stands for the character at its place. What else is known
     are tags that the string refers to: its `reason`, if it isn't accepted, and `raw`, if it has marks. Ink
-    without digits is a block without lines.
+    that is no number is a block without lines.
     """
 
     suffix = ".alto.xml"
@@ -54,24 +54,28 @@ def _describe(alto: Element, reading: Reading) -> None:
 def _add_tags(alto: Element, reading: Reading) -> None:
     """What strings refer to; nothing at all where none does."""
     reasons = sorted({line.reason for line in reading.lines if line.reason})
-    marked = [(number, line.raw) for number, line in enumerate(reading.lines, 1) if line.raw != line.text]
+    marked = [(number, line) for number, line in enumerate(reading.lines, 1) if _has_marks(line)]
     if not reasons and not marked:
         return
     tags = add(alto, "Tags")
     for reason in reasons:
         add(tags, "OtherTag", ID=reason, TYPE="reason", LABEL=reason)
-    for number, raw in marked:
-        add(tags, "OtherTag", ID=f"raw_{number}", TYPE="raw", LABEL=raw)
+    for number, line in marked:
+        add(tags, "OtherTag", ID=f"raw_{number}", TYPE="raw", LABEL=line.raw)
+
+
+def _has_marks(line: Line) -> bool:
+    return is_number(line) and line.raw != line.text
 
 
 def _add_block(space: Element, line: Line, number: int) -> None:
     place = _place(outline(line))
     tags: list[str] = [line.reason] if line.reason else []
-    if not line.text:
+    if not is_number(line):
         block = add(space, "TextBlock", ID=f"block_{number}", **place)
         block.attrib |= {"TAGREFS": " ".join(tags)} if tags else {}
         return
-    if line.raw != line.text:
+    if _has_marks(line):
         tags.append(f"raw_{number}")
     block = add(space, "TextBlock", ID=f"block_{number}", **place)
     text_line = add(block, "TextLine", ID=f"line_{number}", **place)

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from inkdigits import __version__
 from inkdigits.formats.writer import Writer, printable
-from inkdigits.formats.xml import add, figure, outline, serialised, whole
+from inkdigits.formats.xml import add, figure, is_number, outline, serialised, whole
 from inkdigits.results import Box, Digit, Line, Reading
 
 _BEGIN = f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -25,7 +25,8 @@ _BEGIN = f"""<?xml version="1.0" encoding="UTF-8"?>
 class HocrWriter(Writer):
     """An `ocr_page` a page, in it an `ocr_line` with one `ocrx_word` a number, in it an `ocrx_cinfo` a digit.
 
-    What isn't accepted has `x_reason` in the title of its line. Ink without digits is a line without words.
+    What isn't accepted has `x_reason` in the title of its line. Ink that is no number is a line without
+    words.
     """
 
     suffix = ".hocr"
@@ -67,7 +68,7 @@ def _add_line(parent: Element, line: Line, reading: Reading, number: str) -> Non
     reason = f"; x_reason {line.reason}" if line.reason else ""
     known = {"class": "ocr_line", "id": f"line_{number}", "title": f"{bbox}{reason}"}
     element = add(parent, "span", **known)
-    if not line.text:
+    if not is_number(line):
         return
     title = f"{bbox}; x_wconf {figure(100 * line.confidence, 2)}"
     word = add(element, "span", **{"class": "ocrx_word", "id": f"word_{number}", "title": title})

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from pathlib import PurePath
 from typing import ClassVar
 
 from inkdigits.errors import InkdigitsError
 from inkdigits.results import Reading
 
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-_NO_FILE_NAME = re.compile(r'[<>:"/\\|?*]')  # what some file system refuses
 
 
 class Writer(ABC):
@@ -52,14 +50,3 @@ def printable(name: str) -> str:
     can't hold.
     """
     return _HIDDEN.sub(lambda found: ascii(found.group())[1:-1], name)
-
-
-def page_name(reading: Reading) -> str:
-    """What to call files about a page: `scan` for the first of `folder/scan.tif`, `scan-2` for the second.
-
-    Two sources may get the same name: `a/scan.tif` and `b/scan.png`, for one.
-    """
-    stem = PurePath(reading.source or "").stem
-    stem = _NO_FILE_NAME.sub("_", printable(stem))
-    stem = "page" if stem in ("", "-") else stem
-    return stem if reading.page == 1 else f"{stem}-{reading.page}"

@@ -40,8 +40,8 @@ def serialised(element: Element, *, closed: bool = False) -> str:
 
     Args:
         element: with all that is in it.
-        closed: whether empty elements have a closing tag of their own, without which readers of HTML would leave
-            them open.
+        closed: whether empty elements have a closing tag of their own, without which readers of HTML would
+            leave them open.
     """
     written: bytes = tostring(element, encoding="us-ascii", short_empty_elements=not closed)
     return written.decode("ascii")
@@ -50,6 +50,11 @@ def serialised(element: Element, *, closed: bool = False) -> str:
 def file_name(reading: Reading) -> str:
     """The source's name without its folder, as ALTO and PAGE have it: the file lies beside theirs."""
     return printable(PurePath(reading.source or "").name)
+
+
+def is_number(line: Line) -> bool:
+    """Whether there is a number to write; what was read in words and drawings is none."""
+    return bool(line.text) and line.reason != "not_a_digit"
 
 
 def outline(line: Line) -> Box:
@@ -61,13 +66,9 @@ def outline(line: Line) -> Box:
 def whole(box: Box, reading: Reading) -> tuple[int, int, int, int]:
     """A box in whole pixels that holds it, cut off where the page ends."""
     x0, y0, x1, y1 = box
-    left, top = max(0, floor(x0)), max(0, floor(y0))
-    return (
-        min(left, reading.width),
-        min(top, reading.height),
-        max(left, min(ceil(x1), reading.width)),
-        max(top, min(ceil(y1), reading.height)),
-    )
+    width, height = reading.width, reading.height
+    left, top = min(max(0, floor(x0)), width), min(max(0, floor(y0)), height)
+    return left, top, min(max(left, ceil(x1)), width), min(max(top, ceil(y1)), height)
 
 
 def figure(value: float, places: int = 6) -> str:

@@ -130,7 +130,7 @@ def _label(line: Line, size: int, *, below: bool, short: bool) -> Label:
         below: whether alternatives stand below the digits; else above.
         short: leaves out how sure a number is, and what is said of ink without digits.
     """
-    if not line.text:
+    if not is_number(line):
         reason = (line.reason or "no number").replace("_", " ")
         return () if short else (Text(reason, line.box[0], 0, max(SMALLEST, round(SMALL * size)), MUTED),)
     doubtful = doubtful_digits(line)
@@ -164,6 +164,11 @@ def _doubt(line: Line, last: Text) -> Iterator[Text]:
         size = round(SMALL * last.size)
         drop = last.baseline - measure("0", size)[1]
         yield Text(f"? {int(100 * line.confidence)}%", last.box[2] + 0.3 * last.size, drop, size, VERMILLION)
+
+
+def is_number(line: Line) -> bool:
+    """Whether there is a number to show; what was read in words and drawings is none."""
+    return bool(line.text) and line.reason != "not_a_digit"
 
 
 def doubtful_digits(line: Line) -> list[Digit]:
@@ -209,9 +214,9 @@ def _box_of(label: Label) -> Box:
 
 
 def digit_height(lines: Sequence[Line]) -> float:
-    """The usual height of digits, or of ink without any; 0 when there is none."""
+    """The usual height of digits, or of ink without any."""
     boxes = [digit.box for line in lines for digit in line.digits] or [line.box for line in lines]
-    return max(1.0, median(y1 - y0 for _, y0, _, y1 in boxes)) if boxes else 0.0
+    return max(1.0, median(y1 - y0 for _, y0, _, y1 in boxes))
 
 
 def _font_size(height: float) -> int:
