@@ -306,7 +306,7 @@ def record(rows: list[dict[str, Any]], arguments: list[str]) -> str:
     meaning = (
         "*read*: pages came and no error, or numbers from a picture; *in part*: pages came, then one clear "
         "error; *refused or empty*: one clear error at once, or no number in a picture; *stopped*: also one "
-        "clear error, but because the process that decodes PDF and HEIC ended or took ten seconds. A crash is "
+        "clear error, as the process that decodes PDF and HEIC ended or took ten seconds. A crash is "
         "anything else: another exception, an error of several lines, the caller's process ending, an answer "
         f"that contradicts itself, {SECONDS_EACH} seconds for one input."
     )
