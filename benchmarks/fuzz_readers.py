@@ -174,7 +174,7 @@ def picture_of(content: bytes) -> NDArray[np.uint8]:
         return np.asarray(Image.fromarray(np.resize(body, (side, side))).resize((width, height)))
     image = Image.new("L", (width, height), paper)
     draw = ImageDraw.Draw(image)
-    for x0, y0, x1, y1, ink, kind in np.resize(body, (len(body) // 6, 6)).astype(int):
+    for x0, y0, x1, y1, ink, kind in np.resize(body, (len(body) // 6, 6)).tolist():
         ends = [x0 * width // 255, y0 * height // 255, x1 * width // 255, y1 * height // 255]
         if kind % 4 == 0:  # a ruling from edge to edge
             ends = [0, ends[1], width, ends[1]] if kind & 4 else [ends[0], 0, ends[0], height]
