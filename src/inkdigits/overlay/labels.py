@@ -90,8 +90,9 @@ def place_labels(lines: Sequence[Line], page: Grey) -> list[Label]:
 def _costs(choices: Sequence[Sequence[Label]], frames: Sequence[Box], ink: _Ink) -> Boxes:
     """Of each choice for each number: what it covers of ink and of other numbers, as shares of its area."""
     costs = np.full((len(choices), 2 * len(PLACES)), UNSAID)
+    numbers = np.array(frames, float)
     for number, some in enumerate(choices):
-        others = np.array(frames, float)
+        others = numbers.copy()
         others[number] = 0  # its own, which it may touch
         for place, label in enumerate(some):
             if label:
@@ -192,8 +193,8 @@ class _Ink:
     def share(self, box: Box) -> float:
         """Of the box's area, 0 to 1; none off the page."""
         height, width = (side - 1 for side in self.sums.shape)
-        x0, x1 = (int(np.clip(round(x * self.shrink), 0, width)) for x in (box[0], box[2]))
-        y0, y1 = (int(np.clip(round(y * self.shrink), 0, height)) for y in (box[1], box[3]))
+        x0, x1 = (min(max(0, round(x * self.shrink)), width) for x in (box[0], box[2]))
+        y0, y1 = (min(max(0, round(y * self.shrink)), height) for y in (box[1], box[3]))
         total = self.sums[y1, x1] - self.sums[y0, x1] - self.sums[y1, x0] + self.sums[y0, x0]
         return float(total / max(1.0, (box[2] - box[0]) * (box[3] - box[1]) * self.shrink**2))
 
@@ -202,7 +203,7 @@ def _shares(box: Box, others: Boxes) -> Boxes:
     """Of a box's area, what lies in each of the others."""
     across = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
     down = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
-    covered = np.clip(across, 0, None) * np.clip(down, 0, None)
+    covered = np.maximum(across, 0) * np.maximum(down, 0)
     return np.asarray(covered / max(1.0, (box[2] - box[0]) * (box[3] - box[1])))
 
 
