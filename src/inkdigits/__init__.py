@@ -2,6 +2,8 @@
 
     import inkdigits
 
+    inkdigits.read("amount.png", max_length=8).text  # "7795"
+
     answer = inkdigits.classify("seven.png")
     answer.digit, answer.confidence, answer.accepted  # 7, 0.998, True
 
@@ -23,37 +25,47 @@ if TYPE_CHECKING:
         MissingExtra,
         OutputError,
         ParityError,
+        TooManyPages,
         TrainingDiverged,
         TrainingStopped,
         UnreadableImage,
         UsageError,
     )
-    from inkdigits.reader import Reader, classify
-    from inkdigits.results import Classification
+    from inkdigits.reader import Reader, classify, read
+    from inkdigits.results import Alternative, Classification, Digit, Line, Reading
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alternative",
     "Classification",
     "DataUnavailable",
+    "Digit",
     "ImageTooLarge",
     "InkdigitsError",
     "InputError",
     "InvalidData",
     "InvalidWeights",
+    "Line",
     "MissingExtra",
     "OutputError",
     "ParityError",
     "Reader",
+    "Reading",
+    "TooManyPages",
     "TrainingDiverged",
     "TrainingStopped",
     "UnreadableImage",
     "UsageError",
     "__version__",
     "classify",
+    "read",
 ]
 
-_HOMES = {"Reader": "reader", "classify": "reader", "Classification": "results"}
+_HOMES = {
+    **dict.fromkeys(("Reader", "classify", "read"), "reader"),
+    **dict.fromkeys(("Alternative", "Classification", "Digit", "Line", "Reading"), "results"),
+}
 
 
 def __getattr__(name: str) -> Any:

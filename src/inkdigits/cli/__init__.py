@@ -16,6 +16,7 @@ import typer
 from inkdigits.errors import InkdigitsError, MissingExtra, TrainingStopped, UsageError
 
 COMMANDS = (
+    "read",
     "classify",
     "explain",
     "submit",

@@ -35,7 +35,7 @@ def stems(sources: Sequence[str]) -> dict[str, str]:
 def path_of(folder: Path, stem: str, page: int, suffix: str) -> Path:
     """`FOLDER/STEM.png` for the first page, `FOLDER/STEM-2.png` for the second, and so on.
 
-    No name is another's: where a stem ends as if it had a page, as `scan-2` does, its first page is `scan-2-1`.
+    No name is another's: where a stem ends as if it had a page, its first page says so: `scan-2-1.png`.
     """
     plain = page == 1 and not re.search(r"-\d+$", stem)
     return folder / (f"{stem}{suffix}" if plain else f"{stem}-{page}{suffix}")

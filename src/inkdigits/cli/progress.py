@@ -78,4 +78,6 @@ def _bar() -> Any:
         TextColumn("{task.fields[name]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # answers are no part of the display
+        redirect_stderr=False,
     )
