@@ -110,7 +110,7 @@ def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigit
     The same network and facts give the same bytes.
     """
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)  # two: a size of 0 or 1 would be taken as fixed
-    with _quiet():
+    with quiet_exporter():
         program = torch.onnx.export(
             network,
             (example,),
@@ -222,7 +222,7 @@ def _text(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """Keeps the exporter's notes on packages we don't use, and its deprecations, off the screen."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level

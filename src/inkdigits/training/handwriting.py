@@ -1,4 +1,4 @@
-"""One writer's hand: characters to ink on a canvas, with the box of each. Knows shapes, no texts and no paper.
+"""One writer's hand: characters to shapes, with the box of each. Knows shapes, no texts and no paper.
 
 A writer keeps to a few ways of writing each digit, one pen, one slant, one rhythm. The shapes come from
 stroke skeletons (`strokes.py`: the ways digits are written around the world), from MNIST's training digits
@@ -19,15 +19,11 @@ from numpy.typing import NDArray
 
 from inkdigits.training.fonts import HEIGHT as DIGIT_HEIGHT
 from inkdigits.training.fonts import WORD_HEIGHT, Glyph, Hands
+from inkdigits.training.pens import Drawn, Ink, Pen, Points, polyline
 from inkdigits.training.strokes import OTHER, Skeletons, load_skeletons
 
-FINER = 2  # canvas pixels for one of the picture: drawn finer, then reduced, edges come out soft
-_SHIFT = 4  # OpenCV's fixed point: 1/16 pixel
 _FIELD = 64  # px, side of a distance field; MNIST's 28 px enlarged
 
-Points = NDArray[np.float64]
-Ink = NDArray[np.float32]
-Box = tuple[float, float, float, float]
 Source = Literal["strokes", "mnist", "font"]
 
 DIGITS = "0123456789"
@@ -88,6 +84,12 @@ class Shapes:
         """Skeletons of letters and signs."""
         return Forms.of(load_skeletons("others"))
 
+    @property
+    def fonts(self) -> Hands:
+        """The fonts, for a style that needs them."""
+        assert self.hands is not None, "a share of fonts without fonts"
+        return self.hands
+
     def allographs(self, digit: int) -> NDArray[np.int64]:
         """Which skeletons are ways of writing a digit."""
         return np.flatnonzero(self.digits.labels == digit)
@@ -128,6 +130,11 @@ class Style:
     bend: float
     joined: float
 
+    @property
+    def nib(self) -> Pen:
+        """How the pen's line varies."""
+        return Pen(self.pressure, self.broad)
+
 
 def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) -> Style:
     """A writer.
@@ -138,13 +145,13 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         shares: how often each source is taken; they add up to 1.
     """
     source = tuple(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
-    hands = shapes.hands.handwritten if source == "font" and rng.random() < 0.8 else None
-    if source == "font" and hands is None:
-        hands = shapes.hands.printed
+    fonts = None
+    if source == "font":
+        fonts = shapes.fonts.handwritten if rng.random() < 0.8 else shapes.fonts.printed
     return Style(
         source=source,
         allographs=tuple(int(rng.choice(shapes.allographs(digit))) for digit in range(10)),
-        font=0 if hands is None else int(rng.choice(hands)),
+        font=0 if fonts is None else int(rng.choice(fonts)),
         slant=float(rng.normal(0.12, 0.22)),
         width=float(np.exp(rng.normal(-0.28, 0.2))),
         pen=float(np.clip(np.exp(rng.normal(-2.62, 0.42)), 0.028, 0.3)),
@@ -154,25 +161,6 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         bend=float(rng.uniform(0.02, 0.1)),
         joined=float(rng.choice([0.0, 0.0, 0.0, 0.15, 0.4])),
     )
-
-
-@dataclass
-class Drawn:
-    """A character as it will lie on the canvas, in canvas pixels relative to its own left end and baseline.
-
-    Attributes:
-        box: of its ink.
-        points: polyline `(P, 2)`, or None for a picture of ink.
-        drawn: `bool (P - 1,)`, where the pen is down.
-        ink: `float32 (h, w)`, 0 to 1, for what isn't a polyline; its left top is `box`'s.
-        pen: of a polyline, canvas pixels.
-    """
-
-    box: Box
-    points: Points | None = None
-    drawn: NDArray[np.bool_] | None = None
-    ink: Ink | None = None
-    pen: float = 0.0
 
 
 def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height: float) -> Drawn:
@@ -188,7 +176,7 @@ def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height
     if style.source == "mnist":
         return _from_mnist(rng, shapes.mnist(rng, digit), style, height)
     if style.source == "font":
-        return _from_font(rng, shapes.hands.digit(rng, style.font, str(digit)), style, height)
+        return _from_font(rng, shapes.fonts.digit(rng, style.font, str(digit)), style, height)
     form = style.allographs[digit]
     if rng.random() < 0.06:  # now and then another way
         form = int(rng.choice(shapes.allographs(digit)))
@@ -235,7 +223,7 @@ def write_mark(rng: Generator, style: Style, mark: str, height: float) -> Drawn:
     if len(strokes) == 2:
         drawn[len(strokes[0]) - 1] = False
     points[:, 0] -= style.slant * 0.3 * points[:, 1]
-    return _polyline(points, drawn, pen)
+    return polyline(points, drawn, pen)
 
 
 def write_word(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
@@ -249,7 +237,7 @@ def write_word(rng: Generator, shapes: Shapes, style: Style, height: float) -> D
 
 def write_font_mark(rng: Generator, shapes: Shapes, style: Style, mark: str, height: float) -> Drawn:
     """One of `.` `,` `-` `/` of the writer's font."""
-    return _from_font(rng, shapes.hands.digit(rng, style.font, mark), style, height)
+    return _from_font(rng, shapes.fonts.digit(rng, style.font, mark), style, height)
 
 
 def _run_of_signs(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
@@ -258,11 +246,12 @@ def _run_of_signs(rng: Generator, shapes: Shapes, style: Style, height: float) -
     ]
     points, drawn, x = [], [], 0.0
     for part in parts:
-        assert part.points is not None and part.drawn is not None
-        points.append(part.points + [x - part.box[0], 0.0])
+        assert part.points is not None
+        assert part.drawn is not None
+        points.append(part.points + np.array([x - part.box[0], 0.0]))
         drawn += [part.drawn, np.zeros(1, bool)]
         x += part.box[2] - part.box[0] + height * rng.uniform(-0.1, 0.1)
-    return _polyline(np.concatenate(points), np.concatenate(drawn[:-1]), parts[0].pen)
+    return polyline(np.concatenate(points), np.concatenate(drawn[:-1]), parts[0].pen)
 
 
 def scribble(rng: Generator, style: Style, height: float) -> Drawn:
@@ -271,17 +260,16 @@ def scribble(rng: Generator, style: Style, height: float) -> Drawn:
     walk = np.cumsum(steps, 0) * 0.6 + rng.normal(size=steps.shape) * 0.25
     fine = np.linspace(0, len(walk) - 1, 40)
     points = np.stack([np.interp(fine, np.arange(len(walk)), walk[:, axis]) for axis in (0, 1)], 1)
-    points = cv2.GaussianBlur(points, (1, 5), 0, borderType=cv2.BORDER_REPLICATE)
+    points = np.asarray(cv2.GaussianBlur(points, (1, 5), 0, borderType=cv2.BORDER_REPLICATE), np.float64)
     span = np.ptp(points[:, 1]) or 1.0
     points = (points - [0, points[:, 1].max()]) * min(1.2 / span, 1.5) * height
-    return _polyline(points, np.ones(len(points) - 1, bool), style.pen * height)
+    return polyline(points, np.ones(len(points) - 1, bool), style.pen * height)
 
 
 def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height: float) -> Drawn:
     """An allograph, jittered as `strokes.py` does it, but within one writer's habits."""
     controls = forms.controls[form]
-    controls = controls + style.wobble * rng.normal(size=controls.shape)
-    x, y = controls[:, 0], controls[:, 1]
+    x, y = (controls + style.wobble * rng.normal(size=controls.shape)).T
     bend = style.bend * rng.normal(size=4)
     x = x + bend[0] * np.sin(3.1 * y) + bend[1] * (y - 0.5) ** 2
     y = y + bend[2] * np.sin(3.1 * x) + bend[3] * (x - 0.5) ** 2
@@ -289,15 +277,7 @@ def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height
     points[:, 0] *= style.width * np.exp(rng.normal(0, 0.08))
     points[:, 1] = points[:, 1] - 1  # the baseline is 0
     points[:, 0] -= (style.slant + rng.normal(0, 0.04)) * points[:, 1]
-    return _polyline(points * height, forms.drawn[form], style.pen * height)
-
-
-def _polyline(points: Points, drawn: NDArray[np.bool_], pen: float) -> Drawn:
-    inked = np.zeros(len(points), bool)
-    inked[:-1] |= drawn
-    inked[1:] |= drawn
-    low, high = points[inked].min(0) - pen / 2, points[inked].max(0) + pen / 2
-    return Drawn((low[0], low[1], high[0], high[1]), points, drawn, pen=pen)
+    return polyline(points * height, forms.drawn[form], style.pen * height)
 
 
 def _from_mnist(rng: Generator, glyph: NDArray[np.uint8], style: Style, height: float) -> Drawn:
@@ -318,7 +298,7 @@ def _from_mnist(rng: Generator, glyph: NDArray[np.uint8], style: Style, height: 
 
 
 def _from_font(rng: Generator, shape: Glyph, style: Style, height: float) -> Drawn:
-    """A font's character; `shape` is coverage at 64 px for a digit and how far it hangs below the baseline."""
+    """A font's character, which has its own place above the baseline."""
     scale = height / DIGIT_HEIGHT
     return _placed(rng, shape.ink, style, scale, shape.top * scale)
 
@@ -352,55 +332,3 @@ def _placed(
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     top_px = top_at + rows[0] - 2
     return Drawn((0, top_px, cut.shape[1], top_px + cut.shape[0]), ink=np.asarray(cut, np.float32))
-
-
-def lay(canvas: NDArray[np.uint8], drawn: Drawn, x: float, y: float, rng: Generator, style: Style) -> None:
-    """Draws a character onto the canvas.
-
-    Args:
-        canvas: `uint8 (H, W)`, ink 0 to 255; changed.
-        drawn: the character.
-        x: canvas column of its left end.
-        y: canvas row of its baseline.
-        rng: of the line.
-        style: the writer's.
-    """
-    if drawn.points is None:
-        assert drawn.ink is not None
-        _lay_picture(canvas, drawn.ink, round(x + drawn.box[0]), round(y + drawn.box[1]))
-        return
-    assert drawn.drawn is not None
-    points = np.rint((drawn.points + [x, y]) * (1 << _SHIFT)).astype(np.int32)
-    draw_strokes(canvas, points, drawn.drawn, drawn.pen, rng, style)
-
-
-def draw_strokes(
-    canvas: NDArray[np.uint8],
-    points: NDArray[np.int32],
-    drawn: NDArray[np.bool_],
-    pen: float,
-    rng: Generator,
-    style: Style,
-) -> None:
-    """Polylines in OpenCV's fixed point; pens that press or have a nib go segment by segment."""
-    if not style.pressure and not style.broad:
-        starts = np.flatnonzero(~drawn) + 1
-        parts = [part for part in np.split(points, starts) if len(part) > 1]
-        cv2.polylines(canvas, parts, False, 255, max(1, round(pen)), cv2.LINE_AA, _SHIFT)
-        return
-    press = np.interp(np.linspace(0, 5, len(drawn)), np.arange(6), rng.normal(size=6)) * style.pressure
-    step = np.diff(points, axis=0).astype(float)
-    nib = style.broad * (np.abs(step[:, 1]) / (np.hypot(step[:, 0], step[:, 1]) + 1e-6) - 0.5)
-    widths = np.clip(np.rint(pen * np.clip(1 + press + nib, 0.5, 1.7)), 1, None).astype(int)
-    ends = points.tolist()
-    for i in np.flatnonzero(drawn).tolist():
-        cv2.line(canvas, ends[i], ends[i + 1], 255, int(widths[i]), cv2.LINE_AA, _SHIFT)
-
-
-def _lay_picture(canvas: NDArray[np.uint8], ink: Ink, x: int, y: int) -> None:
-    h, w = ink.shape
-    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, canvas.shape[1]), min(y + h, canvas.shape[0])
-    if x1 <= x0 or y1 <= y0:
-        return
-    part = canvas[y0:y1, x0:x1]
-    np.maximum(part, (ink[y0 - y : y1 - y, x0 - x : x1 - x] * 255).astype(np.uint8), out=part)

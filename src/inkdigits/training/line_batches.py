@@ -1,4 +1,4 @@
-"""Composed lines to batches: processes that compose ahead, strips alike in width together. Knows no networks."""
+"""Composed lines to batches: processes compose ahead, strips of one width go together. Knows no networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LineBatch:
         strips: `uint8 (B, 32, W)`, W a multiple of 4.
         targets: `int64 (sum of lengths,)`, one line after the other.
         lengths: `int64 (B,)`.
-        classes: `int64 (B, W/2)`: the character whose middle is at a frame; 0 none; −1 near a middle, don't say.
+        classes: `int64 (B, W/2)`: the character whose middle is at a frame; 0 none; −1 beside a middle.
         boxes: `float32 (B, W/2, 4)`, strip pixels, of the character that a frame belongs to.
         owned: `bool (B, W/2)`: whether a frame belongs to a character.
     """
@@ -173,10 +173,10 @@ def _place(
     boxes: NDArray[np.float32],
     owned: NDArray[np.bool_],
 ) -> None:
-    """Which character a frame belongs to: the one whose middle is nearest, where the frame is within its box."""
+    """Which character a frame belongs to: the one with the nearest middle, where the frame is in its box."""
     if not len(line.targets):
         return
-    moved = line.boxes + np.float32([at, 0, at, 0])
+    moved = line.boxes + np.array([at, 0, at, 0], np.float32)
     middles = (moved[:, 0] + moved[:, 2]) / 2
     columns = (np.arange(len(owned)) + 0.5) * FRAME
     nearest = np.abs(columns[:, None] - middles[None]).argmin(1)

@@ -28,6 +28,7 @@ from inkdigits.training import checkpoint
 from inkdigits.training.line_batches import LineBatch, Lines, batches, collate
 from inkdigits.training.line_network import CLASSES, LineNetwork, LineShape
 from inkdigits.training.line_recipe import LineRecipe
+from inkdigits.training.optimization import as_laid_out
 from inkdigits.training.strings import TrainingLine
 
 WEIGHTS_FORMAT = "inkdigits-line-weights-1"
@@ -69,8 +70,8 @@ class LineTraining:
         torch.manual_seed(seed)
         self.recipe, self.seed, self.device = recipe, seed, torch.device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.network = LineNetwork(LineShape()).to(self.device, memory_format=torch.channels_last)
-        self.average = LineNetwork(LineShape()).to(self.device, memory_format=torch.channels_last)
+        self.network = LineNetwork(LineShape()).to(self.device)
+        self.average = LineNetwork(LineShape()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -100,8 +101,8 @@ class LineTraining:
                 losses.append(self._step(batch))
                 if not math.isfinite(losses[-1]):
                     raise TrainingDiverged(
-                        f"the loss became {losses[-1]} in chunk {self.done_chunks + 1}; the last state is kept: "
-                        "train again with a lower learning_rate"
+                        f"the loss became {losses[-1]} in chunk {self.done_chunks + 1}; "
+                        "the last state is kept: train again with a lower learning_rate"
                     )
                 told(len(losses), total, float(np.mean(losses[-50:])))
         self.done_chunks += 1
@@ -115,7 +116,7 @@ class LineTraining:
             logits, boxes = self.network(batch.strips.to(self.device))
         loss = line_loss(logits, boxes, batch, self.recipe)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.step_number += 1
@@ -168,23 +169,22 @@ class LineTraining:
         tensors, plain = checkpoint.load_state(folder / "state.safetensors")
         if plain["recipe"] != self.recipe.to_dict() or plain["seed"] != self.seed:
             raise InvalidWeights(f"{folder}: the state of another recipe or seed")
-        part = lambda name: {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}  # noqa: E731
-        self.network.load_state_dict(part("network."))
-        self.average.load_state_dict(part("average."))
+        self.network.load_state_dict(_part(tensors, "network."))
+        self.average.load_state_dict(_part(tensors, "average."))
         state: dict[int, dict[str, Tensor]] = {}
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        for key, value in part("optimizer.").items():
+        for key, value in _part(tensors, "optimizer.").items():
             index, name = key.split(".", 1)
-            like = parameters[int(index)]
-            laid = (
-                torch.empty_like(like, dtype=value.dtype).copy_(value) if value.shape == like.shape else value
-            )
-            state.setdefault(int(index), {})[name] = laid
+            state.setdefault(int(index), {})[name] = as_laid_out(value, parameters[int(index)])
         self.optimizer.load_state_dict(
             {"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]}
         )
         self.done_chunks, self.step_number = plain["chunks"], plain["steps"]
         self.seconds, self.history = plain["seconds"], plain["history"]
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(name): tensor for key, tensor in tensors.items() if key.startswith(name)}
 
 
 def line_loss(logits: Tensor, boxes: Tensor, batch: LineBatch, recipe: LineRecipe) -> Tensor:

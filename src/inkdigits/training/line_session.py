@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inkdigits.errors import TrainingStopped, UsageError
 from inkdigits.training import devices, runs
-from inkdigits.training.datasets import load_training_data, split_validation
+from inkdigits.training.datasets import Dataset, load_training_data, split_validation
 from inkdigits.training.files import write_whole
 from inkdigits.training.line_batches import VALIDATION_SEED, Lines, available_cores
 from inkdigits.training.line_loop import ChunkFigures, LineTraining, train_lines
@@ -110,7 +110,7 @@ def resume(run: Path, *, quiet: bool = False) -> LineFinished:
     found.pop("name", None)
     values = runs.read_environment(run).get("line_job")
     try:
-        recipe, job = LineRecipe(**found), LineJob(**values)
+        recipe, job = LineRecipe(**found), LineJob(**(values or {"none": None}))
     except TypeError:
         raise UsageError(f"{run}: doesn't say how it was trained; start a new run") from None
     return _train(run, recipe, job, resume=True, quiet=quiet)
@@ -122,17 +122,18 @@ def _train(run: Path, recipe: LineRecipe, job: LineJob, *, resume: bool, quiet: 
     data = load_training_data(
         "mnist-train", folder=Path(job.mnist) if job.mnist else None, offline=job.offline
     )
+    assert data.labels is not None
     digits, held_out = split_validation(data, VALIDATION_DIGITS)
     workers = max(1, available_cores() - 1)
     training = LineTraining(recipe, job.seed, str(compute.device), compute.precision)
     weights = run / "weights"
     if resume and (weights / "state.safetensors").exists():
         training.restore(weights)
-    validation = validation_lines(recipe, held_out.images, held_out.labels, job.seed)
+    validation = validation_lines(recipe, held_out, job.seed)
     with (
         _Display(recipe, quiet=quiet) as display,
         stopping() as check,
-        Lines(recipe, digits.images, digits.labels, job.seed, workers) as lines,
+        Lines(recipe, digits.images, data.labels[: len(digits)], job.seed, workers) as lines,
     ):
         try:
             train_lines(training, lines, validation, weights, _both(check, display.step), display.chunk)
@@ -143,9 +144,12 @@ def _train(run: Path, recipe: LineRecipe, job: LineJob, *, resume: bool, quiet: 
     return LineFinished(run, recipe, tuple(training.history))
 
 
-def validation_lines(recipe: LineRecipe, images: Any, labels: Any, seed: int) -> list[TrainingLine]:
+def validation_lines(recipe: LineRecipe, digits: Dataset, seed: int) -> list[TrainingLine]:
     """Lines of digits and seeds that no training sees."""
-    with Lines(recipe, images, labels, seed + VALIDATION_SEED, max(1, available_cores() - 1)) as lines:
+    assert digits.labels is not None
+    with Lines(
+        recipe, digits.images, digits.labels, seed + VALIDATION_SEED, max(1, available_cores() - 1)
+    ) as lines:
         return [line for piece in lines.pieces(0, recipe.validation) for line in piece]
 
 

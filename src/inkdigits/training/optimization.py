@@ -102,7 +102,7 @@ class Stepper:
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = _as_laid_out(value, parameters[int(index)])
+            state.setdefault(int(index), {})[name] = as_laid_out(value, parameters[int(index)])
         groups = [
             {**values, "params": group["params"]}
             for values, group in zip(plain["groups"], current["param_groups"], strict=True)
@@ -115,7 +115,7 @@ class Stepper:
         return self.per_step or self.per_epoch or self.plateau
 
 
-def _as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+def as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     """In the parameter's memory format, which fused optimisers take for granted and files don't keep."""
     if value.shape != parameter.shape:
         return value

@@ -9,22 +9,21 @@ skeletons and from handwriting fonts; no picture of a real document is used. num
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from inkdigits.alphabet import CLASSES, OTHER
 from inkdigits.strip import HEIGHT, NARROWEST, PAPER, strip_from_grey
 from inkdigits.training.handwriting import (
-    DIGITS,
-    FINER,
-    Drawn,
     Shapes,
     Source,
     Style,
-    lay,
     random_style,
     scribble,
     write_digit,
@@ -34,10 +33,10 @@ from inkdigits.training.handwriting import (
     write_word,
 )
 from inkdigits.training.papers import paper, rulings
+from inkdigits.training.pens import FINER, Drawn, lay
 from inkdigits.training.scans import faint, scan
-from inkdigits.training.texts import OTHER, Token, random_tokens
+from inkdigits.training.texts import Token, random_tokens, tokens_of
 
-CLASSES = ("", *DIGITS, ".", ",", "-", "/", "?")
 WIDEST = 640  # px, a training strip; 20 digits have room
 _INDEX = {name: index for index, name in enumerate(CLASSES)}
 
@@ -82,11 +81,21 @@ class Composer:
 
     def line(self, index: int) -> TrainingLine:
         """The line with this number, the same whenever and wherever it is composed."""
+        return self._composed(index, random_tokens)
+
+    def written(self, index: int, text: str) -> TrainingLine:
+        """As `line`, with a given text: digits, marks, and spaces, which stay empty.
+
+        Raises:
+            KeyError: another character.
+        """
+        return self._composed(index, lambda _: tokens_of(text))
+
+    def _composed(self, index: int, tokens: Callable[[Generator], list[Token]]) -> TrainingLine:
         rng = np.random.default_rng([self.seed, index])
         while True:
             style = random_style(rng, self.shapes, self.shares)
-            tokens = random_tokens(rng)
-            made = _compose(rng, self.shapes, style, tokens)
+            made = _compose(rng, self.shapes, style, tokens(rng))
             if made is not None:
                 return made
 
@@ -95,27 +104,17 @@ def _compose(rng: Generator, shapes: Shapes, style: Style, tokens: list[Token]) 
     """One line; None when its ink is too faint to be seen or its strip too wide, so another is tried."""
     height = float(np.exp(rng.uniform(np.log(17), np.log(46)))) * FINER  # canvas px, a digit
     written = [(token, _write(rng, shapes, style, token, height)) for token in tokens]
-    places, extent = _layout(rng, style, written, height)
+    places, extent = _layout(rng, written, height)
     frame = _frame(rng, extent, height)
     canvas = np.zeros((frame.height, frame.width), np.uint8)
     for (_, drawn), (x, y) in zip(written, places, strict=True):
-        lay(canvas, drawn, x - frame.left, y - frame.top, rng, style)
+        lay(canvas, drawn, x - frame.left, y - frame.top, rng, style.nib)
     _join(rng, canvas, style, written, places, frame)
     _add_neighbours(rng, canvas, shapes, style, frame, extent, height)
     picture = _pictured(rng, canvas, frame, height)
-    boxes = np.array(
-        [
-            (
-                x + d.box[0] - frame.left,
-                y + d.box[1] - frame.top,
-                x + d.box[2] - frame.left,
-                y + d.box[3] - frame.top,
-            )
-            for (_, d), (x, y) in zip(written, places, strict=True)
-        ],
-        np.float32,
-    ).reshape(-1, 4)
-    return _as_strip(picture, [token for token, _ in written], boxes / FINER)
+    corners = [(x - frame.left, y - frame.top) * 2 for x, y in places]
+    boxes = np.array([drawn.box for _, drawn in written]).reshape(-1, 4) + np.array(corners).reshape(-1, 4)
+    return _as_strip(picture, [token for token, _ in written], np.asarray(boxes / FINER, np.float32))
 
 
 def _write(rng: Generator, shapes: Shapes, style: Style, token: Token, height: float) -> Drawn:
@@ -132,7 +131,7 @@ def _write(rng: Generator, shapes: Shapes, style: Style, token: Token, height: f
 
 
 def _layout(
-    rng: Generator, style: Style, written: list[tuple[Token, Drawn]], height: float
+    rng: Generator, written: list[tuple[Token, Drawn]], height: float
 ) -> tuple[list[tuple[float, float]], tuple[float, float, float, float]]:
     """Where each character's left end and baseline lie, and the box around all, in canvas pixels."""
     spacing = rng.choice(
@@ -200,9 +199,7 @@ def _join(
     """The pen that stays down from a digit to the next draws a light curve between them."""
     if not style.joined:
         return
-    for (a, b), (at_a, at_b) in zip(
-        zip(written, written[1:], strict=False), zip(places, places[1:], strict=False), strict=True
-    ):
+    for (a, b), (at_a, at_b) in zip(pairwise(written), pairwise(places), strict=True):
         if a[0].kind != "digit" or b[0].kind != "digit" or rng.random() > style.joined:
             continue
         if a[1].points is None or b[1].points is None:
@@ -261,14 +258,14 @@ def _add_neighbours(
                     max(frame.height + h * (1 - shown), low + 0.08 * height + h),
                 )
             # cut off, or clear of the number: else it would be part of it
-            lay(canvas, drawn, x - drawn.box[0], y - drawn.box[3], rng, style)
+            lay(canvas, drawn, x - drawn.box[0], y - drawn.box[3], rng, style.nib)
 
 
 def _pictured(rng: Generator, canvas: NDArray[np.uint8], frame: _Frame, height: float) -> NDArray[np.uint8]:
     """Ink on a canvas to a picture: paper, rulings, the pen's own traces, what a camera adds."""
     size = (frame.width // FINER, frame.height // FINER)
-    ink = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    ink = faint(rng, ink)
+    reduced = np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
+    ink = faint(rng, reduced)
     ground = paper(rng, size[1], size[0])
     bright, pattern = float(ground.mean()), float(ground.std())
     if rng.random() < 0.5:
@@ -296,18 +293,16 @@ def _as_strip(picture: NDArray[np.uint8], tokens: list[Token], boxes: Boxes) -> 
         return TrainingLine(blank, np.zeros(0, np.int64), boxes, picture)
     if strip.pixels.shape[1] > WIDEST:
         return None
-    boxes = boxes - np.float32([0, strip.top, 0, strip.top])
-    boxes = boxes / np.float32([strip.x_scale, strip.y_scale, strip.x_scale, strip.y_scale])
+    scale = np.array([strip.x_scale, strip.y_scale] * 2, np.float32)
+    boxes = (boxes - np.array([0, strip.top] * 2, np.float32)) / scale
     height, width = strip.pixels.shape
-    limits = np.float32([width, height, width, height])
+    limits = np.array([width, height, width, height], np.float32)
     seen = np.clip(boxes, 0, limits)
     area = np.maximum((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), 1e-3)
     share = np.maximum((seen[:, 2] - seen[:, 0]) * (seen[:, 3] - seen[:, 1]), 0) / area
     digits = np.array([token.kind == "digit" for token in tokens], bool)
     if (digits & (share < 0.6)).any():
         return None  # half a digit has no true label
-    kept = (
-        np.flatnonzero((share > 0.3) & np.array([token.labelled for token in tokens], bool)) if tokens else []
-    )
+    kept = np.flatnonzero(share > 0.3)
     targets = np.array([_INDEX.get(tokens[i].text, _INDEX[OTHER]) for i in kept], np.int64)
-    return TrainingLine(strip.pixels, targets, seen[np.array(kept, int)].reshape(-1, 4), picture)
+    return TrainingLine(strip.pixels, targets, seen[kept], picture)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from numpy.random import Generator
 
-OTHER = "?"
+from inkdigits.alphabet import DIGITS, MARKS, OTHER
+
 Kind = Literal["digit", "mark", "sign", "word", "scribble"]
 
 
@@ -21,7 +22,6 @@ class Token:
         gap: room before it, in digit heights; None is the writer's usual.
         size: relative to the line's digits.
         raised: how far above the baseline, in digit heights.
-        labelled: whether it is a target.
     """
 
     kind: Kind
@@ -29,7 +29,6 @@ class Token:
     gap: float | None = None
     size: float = 1.0
     raised: float = 0.0
-    labelled: bool = True
 
 
 def random_tokens(rng: Generator) -> list[Token]:
@@ -59,6 +58,21 @@ def random_tokens(rng: Generator) -> list[Token]:
     if kind == "mixed":
         tokens = _among_words(rng, tokens)
     return tokens
+
+
+def tokens_of(text: str) -> list[Token]:
+    """A given text: digits, marks, and spaces.
+
+    Raises:
+        KeyError: another character.
+    """
+    kinds: dict[str, Kind] = {**dict.fromkeys(DIGITS, "digit"), **dict.fromkeys(MARKS, "mark")}
+    parts = [part for part in text.split(" ") if part]
+    return [
+        Token(kinds[character], character, gap=0.6 if at and not place else None)
+        for at, part in enumerate(parts)
+        for place, character in enumerate(part)
+    ]
 
 
 def _digits(rng: Generator, count: int) -> list[Token]:
