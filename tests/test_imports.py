@@ -19,19 +19,48 @@ ROOT = Path(inkdigits.__file__).parent
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MODULES = sorted(ROOT.rglob("*.py"))
 
-BASE = {"errors", "results", "glyph"}
-PARTS = BASE | {"images", "model", "confidence"}
+# from the bottom up; each may import those above it in this list, and its own
+BASE = {"errors", "results", "glyph", "alphabet"}
+IMAGES = {"levels", "documents", "images"}
+PAGE = {
+    *(
+        "light",
+        "orientation",
+        "wiping",
+        "rulings",
+        "pieces",
+        "boxes",
+        "cells",
+        "grouping",
+        "parting",
+        "crops",
+    ),
+    "page",
+}
+DECODE = {"checks", "patterns", "constraints", "ctc", "decode"}
+LINE = {"strip", "places"}
+PARTS = BASE | IMAGES | PAGE | DECODE | LINE | {"model", "confidence"}
+READERS = {"recognition", "reading", "reader"}
 MAY_IMPORT = {
     **{name: set[str]() for name in BASE},
-    "images": BASE,
-    "model": BASE,
+    **dict.fromkeys(IMAGES, BASE | IMAGES),
+    **dict.fromkeys(PAGE, BASE | PAGE),
+    **dict.fromkeys(DECODE, BASE | DECODE),
+    **dict.fromkeys(LINE, BASE | LINE),
+    "model": BASE | {"strip"},
     "confidence": BASE,
-    "reader": PARTS,
+    "recognition": PARTS,
+    "reading": PARTS | {"recognition"},
+    "reader": PARTS | {"reading"},
+    "formats": BASE | {"formats"},
+    "overlay": BASE | {"overlay"},
     "__init__": PARTS | {"reader"},
     "__main__": {"cli"},
-    "cli": PARTS | {"reader", "cli", "training"},
+    "cli": PARTS | READERS | {"formats", "overlay", "cli", "training"},
     "training": PARTS | {"training"},
 }
+# what knows nothing of pictures knows no picture library either
+PICTURELESS = DECODE | {"errors", "results", "alphabet", "formats", "confidence", "__init__", "__main__"}
 WORKSHOP = (
     "torch",
     "safetensors",
@@ -44,6 +73,7 @@ WORKSHOP = (
     "pyarrow",
 )
 CORE = {"numpy", "PIL", "cv2", "onnxruntime", "typer", "rich", "platformdirs"}
+DOCUMENTS = {"pypdfium2", "pillow_heif"}
 
 
 def room_of(path: Path) -> str:
@@ -96,7 +126,11 @@ def test_imports_follow_the_plan(path: Path) -> None:
     assert rooms(everything) - MAY_IMPORT[room] == set()
     if room != "training":
         assert "training" not in rooms(at_the_top(path)), "the workshop is imported inside functions only"
-        assert outside(everything) <= CORE, "the core needs nothing that only an extra installs"
+        extra = DOCUMENTS if room == "documents" else set()
+        assert outside(everything) <= CORE | extra, "the core needs nothing that only an extra installs"
+        assert not outside(at_the_top(path)) & DOCUMENTS
+    if room in PICTURELESS:
+        assert outside(everything) <= {"numpy"}
     if "onnxruntime" in {name.split(".")[0] for name in everything}:
         assert path.name in ("model.py", "doctor.py"), "model.py alone knows ONNX Runtime"
 
@@ -134,6 +168,13 @@ def test_pictures_are_classified_without_the_workshop() -> None:
     answers = [json.loads(line) for line in ended.stdout.splitlines()]
     digits = {Path(answer["source"]).name[0]: answer["digit"] for answer in answers}
     assert all(digits[name] == int(name) for name in "0123456789")
+
+
+def test_numbers_are_read_without_the_workshop() -> None:
+    ended = run("from inkdigits.cli import main; main()", "read", EXAMPLES, "--json")
+    assert ended.stderr == ""
+    assert ended.returncode == 0
+    assert len(ended.stdout.splitlines()) >= 14
 
 
 def test_data_sets_are_classified_without_the_workshop(tmp_path: Path, mnist_test: Dataset) -> None:
@@ -194,3 +235,25 @@ def test_classifying_loads_what_it_needs_and_no_more() -> None:
     )
     loaded = loaded_by(code, EXAMPLES / "7-blue-pen.jpg")
     assert loaded & (CORE | set(WORKSHOP)) <= {"numpy", "PIL", "cv2", "onnxruntime", "typer"}
+
+
+def test_classifying_doesn_t_pay_for_reading_numbers() -> None:
+    code = "from inkdigits import Reader\nReader.load().classify(sys.argv[1])\nprint(*sys.modules)"
+    ended = run(code, EXAMPLES / "7-blue-pen.jpg")
+    assert ended.stderr == ""
+    loaded = {
+        name.removeprefix("inkdigits.") for name in ended.stdout.split() if name.startswith("inkdigits.")
+    }
+    assert "glyph" in loaded
+    assert not loaded & (PAGE | DECODE | LINE | {"recognition", "reading", "formats", "overlay"})
+
+
+def test_reading_loads_what_it_needs_and_no_more() -> None:
+    code = (
+        "from inkdigits.cli import main\n"
+        "try: main(['read', sys.argv[1]])\n"
+        "except SystemExit as e: assert e.code == 0"
+    )
+    loaded = loaded_by(code, EXAMPLES / "7-blue-pen.jpg")
+    used = {"numpy", "PIL", "cv2", "onnxruntime", "typer"}
+    assert loaded & (CORE | set(WORKSHOP) | DOCUMENTS) <= used

@@ -14,12 +14,12 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.boxes import around, as_box, in_picture, on_page, tightened
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
 from inkdigits.decode import Decoded, decode
 from inkdigits.model import LineModel
 from inkdigits.page import Page, PageLine, find_lines, is_page, turn
+from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Line, Reason
 from inkdigits.strip import Strip, strip_from_grey
 

@@ -1,4 +1,4 @@
-"""Boxes: drawn in on the ink, kept off the neighbours, moved to the page."""
+"""Places of digits: boxes drawn in on the ink, kept off the neighbours, moved to the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.boxes import around, as_box, in_picture, on_page, tightened
+from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.strip import PAPER, strip_from_grey
 
 

@@ -1,0 +1,89 @@
+"""Where digits stand: boxes from the strip to the page, drawn in on the ink. Knows arrays only.
+
+strip px ─► tightened on the strip's ink ─► px of the cut-out line ─► px of the upright page
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.results import Box
+from inkdigits.strip import PAPER, Strip
+
+INK = PAPER + 80  # grey level; full ink is at 240, the soft edge of a stroke counts from two fifths on
+REACH = 2  # strip px beyond the network's box that its digit may extend
+SPECK = 4  # strip px; smaller pieces don't widen a box
+
+Boxes = NDArray[np.float64]
+
+
+def tightened(strip: NDArray[np.uint8], boxes: Boxes) -> Boxes:
+    """Boxes drawn in, or out by a little, to the ink that they hold.
+
+    A box may grow by `REACH` as far as pieces of ink that begin inside it go, and never beyond the middle of
+    its neighbour. Where it holds no ink, it stays as it is.
+
+    Args:
+        strip: `uint8 (32, W)`.
+        boxes: `(N, 4)`, x0, y0, x1, y1 in strip px, from left to right.
+
+    Returns:
+        `(N, 4)` in strip px.
+    """
+    solid = (strip > INK).astype(np.uint8)
+    middles = (boxes[:, 0] + boxes[:, 2]) / 2
+    before, after = np.append(-np.inf, middles[:-1]), np.append(middles[1:], np.inf)
+    left, right = np.maximum(boxes[:, 0] - REACH, before), np.minimum(boxes[:, 2] + REACH, after)
+    windows = np.stack([left, boxes[:, 1] - REACH, right, boxes[:, 3] + REACH], axis=1)
+    return np.array([_around_ink(solid, *both) for both in zip(boxes, windows, strict=True)]).reshape(-1, 4)
+
+
+def _around_ink(solid: NDArray[np.uint8], box: Boxes, window: Boxes) -> Boxes:
+    """The box of all pieces of ink in the window that reach into the box."""
+    height, width = solid.shape
+    x0, x1 = (int(np.clip(round(float(x)), 0, width)) for x in window[::2])
+    y0, y1 = (int(np.clip(round(float(y)), 0, height)) for y in window[1::2])
+    if x1 <= x0 or y1 <= y0:
+        return box
+    _, _, pieces, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(solid[y0:y1, x0:x1]))
+    left, top, wide, high, area = pieces[1:].T.astype(np.float64)  # the first is the paper
+    sides = np.stack([left + x0, top + y0, left + x0 + wide, top + y0 + high], axis=1)
+    inside = (sides[:, 0] < box[2]) & (sides[:, 2] > box[0]) & (sides[:, 1] < box[3]) & (sides[:, 3] > box[1])
+    held = sides[inside & (area >= SPECK)]
+    if not len(held):
+        return box
+    return np.concatenate([held[:, :2].min(0), held[:, 2:].max(0)])
+
+
+def in_picture(boxes: Boxes, strip: Strip) -> Boxes:
+    """Boxes from strip px to px of the picture that the strip was made of; both `(N, 4)`."""
+    return boxes * (strip.x_scale, strip.y_scale, strip.x_scale, strip.y_scale) + (0, strip.top, 0, strip.top)
+
+
+def on_page(boxes: Boxes, to_page: NDArray[np.float64]) -> Boxes:
+    """The upright boxes around boxes that an affine map moves.
+
+    Args:
+        boxes: `(N, 4)`, px of a cut-out line.
+        to_page: `(2, 3)`, from these px to those of the page.
+
+    Returns:
+        `(N, 4)`, px of the page.
+    """
+    corners = boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2)
+    moved = corners @ to_page[:, :2].T + to_page[:, 2]
+    return np.concatenate([moved.min(1), moved.max(1)], axis=1)
+
+
+def around(boxes: Boxes) -> Boxes:
+    """The one box around all, `(4,)`; of `(N, 4)` with N at least 1."""
+    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+
+
+def as_box(sides: Boxes, width: int, height: int) -> Box:
+    """Four numbers as a result's box, within a page of this size, at least one pixel wide and high."""
+    x0, y0, x1, y1 = (float(side) for side in sides)
+    x0, y0 = min(max(x0, 0.0), width - 1.0), min(max(y0, 0.0), height - 1.0)
+    return x0, y0, min(max(x1, x0 + 1), float(width)), min(max(y1, y0 + 1), float(height))
