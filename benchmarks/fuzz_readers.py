@@ -164,7 +164,7 @@ def read_as(layout: str) -> Callable[[bytes], str]:
 def picture_of(content: bytes) -> NDArray[np.uint8]:
     """Bytes as grey pixels: a size, then what fills it: the bytes themselves, or strokes and rulings."""
     head = content[:6].ljust(6, b"\0")
-    width, height = 1 + int.from_bytes(head[:2]) % 700, 1 + int.from_bytes(head[2:4]) % 700
+    width, height = 1 + int.from_bytes(head[:2]) % 500, 1 + int.from_bytes(head[2:4]) % 500
     paper, way = head[4], head[5]
     body = np.frombuffer(content[6:] or b"\0", np.uint8)
     if way % 4 == 0:
@@ -268,7 +268,7 @@ def drawn_pdf() -> bytes:
 def pixel_seeds() -> Iterator[bytes]:
     """For `picture_of`: noise, a small picture enlarged, strokes among rulings; wide, tall, square, tiny."""
     generator = np.random.default_rng(2)
-    for width, height in ((400, 60), (300, 400), (600, 500), (3, 200), (1, 1)):
+    for width, height in ((400, 60), (300, 400), (499, 499), (3, 200), (1, 1)):
         for way in range(4):
             head = width.to_bytes(2) + height.to_bytes(2) + bytes([(255, 0, 200, 128)[way], way])
             yield head + generator.integers(0, 256, 240).astype(np.uint8).tobytes()

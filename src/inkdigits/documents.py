@@ -30,8 +30,8 @@ from inkdigits.errors import ImageTooLarge, InkdigitsError, MissingExtra, TooMan
 if TYPE_CHECKING:
     from PIL import Image
 
-SECONDS = 30  # that a page may take; an A4 page of a scan takes 0.1
-MEMORY = 2 * 2**30  # bytes of address space; a page of 64 million pixels from a scan in colour takes 0.6 GiB
+SECONDS = 60  # that a page may take; a scan of A4 takes a core 0.1, the largest page in colour 1
+MEMORY = 2 * 2**30  # bytes of address space; a page of 64 million pixels from a scan in colour takes 0.5 GiB
 
 _PACKAGES = {"PDF": "pypdfium2", "HEIC": "pillow-heif"}
 _ERRORS = {error.type: error for error in (ImageTooLarge, TooManyPages, UnreadableImage)}
@@ -85,7 +85,7 @@ def decoded(
 def _started(file: BinaryIO, name: str, task: str) -> Iterator[subprocess.Popen[bytes]]:
     """The decoding process, its standard input the file; ended when the caller wants no more pages."""
     # -P: no folder of the caller's may stand in for a library; what the caller could import, it can too
-    command = [sys.executable, "-P", "-m", "inkdigits.documents", task]
+    command = [sys.executable or "python3", "-P", "-m", "inkdigits.documents", task]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     with ExitStack() as stack:
         try:
