@@ -22,21 +22,8 @@ MODULES = sorted(ROOT.rglob("*.py"))
 # from the bottom up; each may import those above it in this list, and its own
 BASE = {"errors", "results", "glyph", "alphabet"}
 IMAGES = {"levels", "documents", "images"}
-PAGE = {
-    *(
-        "light",
-        "orientation",
-        "wiping",
-        "rulings",
-        "pieces",
-        "boxes",
-        "cells",
-        "grouping",
-        "parting",
-        "crops",
-    ),
-    "page",
-}
+PAGE = {"light", "orientation", "wiping", "rulings", "pieces", "boxes", "cells", "grouping", "parting"}
+PAGE |= {"crops", "page"}
 DECODE = {"checks", "patterns", "constraints", "ctc", "decode"}
 LINE = {"strip", "places"}
 PARTS = BASE | IMAGES | PAGE | DECODE | LINE | {"model", "confidence"}

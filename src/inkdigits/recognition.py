@@ -21,12 +21,13 @@ from inkdigits.model import LineModel
 from inkdigits.page import Page, PageLine, find_lines, is_page, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Line, Reason
-from inkdigits.strip import Strip, strip_from_grey
+from inkdigits.strip import HEIGHT, Strip, strip_from_grey
 
 T = TypeVar("T")
 Layout = Literal["auto", "line", "page"]
 Grey = NDArray[np.uint8]
 
+SMALLEST = 48  # px of a side; less can't hold more than one line
 STRIPS = 256  # lines of a page whose logits are held at a time: 30 MB, whatever the page
 SAMPLE = 16  # lines that are read both ways to tell which way up a page is
 # mean log confidence of a page's lines; on photos of sudokus -0.4 to -1.0 upright, -1.3 to -2.6 upside down
@@ -61,7 +62,7 @@ class Recogniser:
             grey: `uint8 (H, W)`.
             layout: `line` or `page`; `auto` decides.
         """
-        if layout == "line" or (layout == "auto" and not is_page(grey)):
+        if layout == "line" or min(grey.shape) < SMALLEST or (layout == "auto" and not is_page(grey)):
             (line,) = self.lines(_as_one_line(grey), grey.shape)
             return grey, (line,)
         page, lines = self._upright(grey)
@@ -72,7 +73,7 @@ class Recogniser:
         read: list[Line] = []
         rest = iter(cut_out)
         while some := list(islice(rest, STRIPS)):
-            strips = [strip_from_grey(line.pixels) for line in some]
+            strips = [None if _is_splinter(line.pixels) else strip_from_grey(line.pixels) for line in some]
             answers = iter(self.model.logits([strip.pixels for strip in strips if strip is not None]))
             for line, strip in zip(some, strips, strict=True):
                 if strip is None:
@@ -141,6 +142,11 @@ class Recogniser:
             page = find_lines(grey, turned)
             lines = _some(page.lines)
         return self.lines(lines, page.grey.shape)
+
+
+def _is_splinter(grey: Grey) -> bool:
+    """Whether a picture is so slim that nothing would be left of it at a strip's height."""
+    return 2 * HEIGHT * grey.shape[1] < grey.shape[0]
 
 
 def _evidence(lines: Sequence[Line]) -> float:
