@@ -21,7 +21,7 @@ def data(
         str,
         typer.Argument(
             help="mnist-train, mnist-validation, mnist-test, or a path: IDX images, Kaggle .csv, .npz, "
-            "a folder with a subfolder of images a class."
+            "a folder with a subfolder of images a class. `strings`: composed lines of handwriting."
         ),
     ] = "mnist-train",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -30,12 +30,17 @@ def data(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Write the data as .csv (Kaggle's), .npz, or a folder of PNGs."),
+        typer.Option(
+            metavar="PATH",
+            help="Write the data as .csv (Kaggle's), .npz, or a folder of PNGs; lines as a folder.",
+        ),
     ] = None,
     mnist: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Look here for MNIST's files first.")
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    count: Annotated[int, typer.Option(min=1, help="Of `strings`: how many lines.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Of `strings`: the seed of the lines.")] = 0,
 ) -> None:
     """Show what a data set holds: counts, classes, greys, repeats, its hash.
 
@@ -46,6 +51,9 @@ def data(
 
     if samples is not None and samples.suffix.lower() != ".png":
         raise UsageError(f"{samples}: the picture of samples is a PNG; name it so")
+    if source == "strings":
+        _strings(count, seed, samples, to, mnist, offline=offline, as_json=as_json)
+        return
     found = load_data(source, folder=mnist, offline=offline)
     summary = overview(found)
     if as_json:
@@ -56,6 +64,44 @@ def data(
         _write_picture(found, samples)
     if to is not None:
         _write_data(found, to)
+
+
+def _strings(
+    count: int,
+    seed: int,
+    samples: Path | None,
+    to: Path | None,
+    mnist: Path | None,
+    *,
+    offline: bool,
+    as_json: bool,
+) -> None:
+    """Composes lines as `inkdigits train line` does, and shows them."""
+    import io
+
+    from inkdigits.training.datasets import load_training_data
+    from inkdigits.training.files import write_whole
+    from inkdigits.training.line_samples import composer, picture_of_lines, write_lines
+
+    compose = composer(load_training_data("mnist-train", folder=mnist, offline=offline), seed)
+    lines = [compose.line(index) for index in range(count)]
+    for index, line in enumerate(lines):
+        if as_json:
+            print(
+                json.dumps(
+                    {"line": index, "text": line.text, "raw": line.label, "width": line.pixels.shape[1]}
+                )
+            )
+        else:
+            print(line.label or "nothing")
+    if samples is not None:
+        buffer = io.BytesIO()
+        picture_of_lines(lines).save(buffer, "PNG")
+        write_whole(samples, buffer.getvalue())
+        print(f"wrote {samples}", file=sys.stderr)
+    if to is not None:
+        write_lines(lines, to)
+        print(f"wrote {to}", file=sys.stderr)
 
 
 def _print(summary: Overview) -> None:

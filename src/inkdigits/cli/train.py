@@ -75,7 +75,7 @@ def train(
         from inkdigits.training.line_recipe import LineRecipe
         from inkdigits.training.line_recipe import with_options as with_line_options
 
-        if epochs or start or compiled or tensorboard or data != "mnist-train":
+        if epochs or compiled or tensorboard or data != "mnist-train":
             raise UsageError(
                 "line: trains on lines that it composes itself; use --set lines=N for its length"
             )
@@ -83,7 +83,13 @@ def train(
             LineRecipe(), [*(options or []), *([f"batch_size={batch_size}"] if batch_size else [])]
         )
         line_job = line_session.LineJob(
-            seed, device, precision, threads, str(mnist.resolve()) if mnist else None, offline
+            seed=seed,
+            device=device,
+            precision=precision,
+            threads=threads,
+            start=str(start.resolve()) if start else None,
+            mnist=str(mnist.resolve()) if mnist else None,
+            offline=offline,
         )
         _print(line_session.begin(line, line_job, root=root, name=name, quiet=quiet), as_json)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 
 from inkdigits.training.fonts import HEIGHT as DIGIT_HEIGHT
 from inkdigits.training.fonts import WORD_HEIGHT, Glyph, Hands
+from inkdigits.training.line_recipe import Source
 from inkdigits.training.pens import Drawn, Ink, Pen, Points, polyline
 from inkdigits.training.strokes import OTHER, Skeletons, load_skeletons
 
 _FIELD = 64  # px, side of a distance field; MNIST's 28 px enlarged
 
-Source = Literal["strokes", "mnist", "font"]
 
-DIGITS = "0123456789"
-MARKS = ".,-/"
+# letters and signs that are somebody's 0, 1, 2, 4, 5, 7, 8, 9 or mark: on a line they teach contradictions
+LIKE_DIGITS = frozenset(
+    ["P", "P_bar", "q", "g", "S", "s_joined", "Z", "z_tail", "y", "y_straight", "check", "root", "h_arch", "h_looped", "b", "b_looped", "l_looped", "ten", "r", "D", "o_joined", "eleven_slanted", "double_o", "tally", "two_bars", "three_bars", "minus", "plus", "plus_slanted", "tilde_minus", "G", "G_hooked", "J", "j", "i", "Q", "t", "f", "exclamation", "colon", "dots", "ellipsis", "L", "C", "c", "d", "d_looped", "D_looped", "I_barred", "T", "F", "F_joined", "loops", "Y", "parenthesis", "A"]
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Forms:
     """Stroke skeletons of one part of skeletons.json, as arrays.
 
     Attributes:
+        names: of the class that each allograph is a form of.
         labels: `int (A,)`, the digit, or −1.
         controls: `float (A, C, 2)`.
         blend: `float (A, P, C)`: points along the strokes from control points.
         drawn: `bool (A, P - 1)`: where the pen is down.
     """
 
+    names: tuple[str, ...]
     labels: NDArray[np.int64]
     controls: Points
     blend: NDArray[np.float64]
@@ -50,6 +54,7 @@ class Forms:
     def of(cls, skeletons: Skeletons) -> Forms:
         """The tensors of `strokes.py` as arrays."""
         return cls(
+            skeletons.names,
             skeletons.labels.numpy(),
             skeletons.controls.double().numpy(),
             skeletons.blend.double().numpy(),
@@ -84,6 +89,11 @@ class Shapes:
         """Skeletons of letters and signs."""
         return Forms.of(load_skeletons("others"))
 
+    @cached_property
+    def signs(self) -> NDArray[np.int64]:
+        """Which of the others can't be taken for a digit or a mark that somebody writes."""
+        return np.array([form for form, name in enumerate(self.others.names) if name not in LIKE_DIGITS])
+
     @property
     def fonts(self) -> Hands:
         """The fonts, for a style that needs them."""
@@ -115,6 +125,7 @@ class Style:
         broad: how much wider a downstroke is than a side stroke, relative: a nib.
         wobble: of control points.
         bend: of whole shapes.
+        zeros: size of zeros beside other digits, for some write them small.
         joined: probability that the pen stays down to the next digit.
     """
 
@@ -128,6 +139,7 @@ class Style:
     broad: float
     wobble: float
     bend: float
+    zeros: float
     joined: float
 
     @property
@@ -157,8 +169,9 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         pen=float(np.clip(np.exp(rng.normal(-2.62, 0.42)), 0.028, 0.3)),
         pressure=float(rng.choice([0.0, 0.0, 0.15, 0.3])),
         broad=float(rng.choice([0.0, 0.0, 0.0, 0.5])),
-        wobble=float(rng.uniform(0.005, 0.05)),
-        bend=float(rng.uniform(0.02, 0.1)),
+        wobble=float(rng.uniform(0.005, 0.06)),
+        bend=float(rng.uniform(0.02, 0.14)),
+        zeros=float(rng.uniform(0.45, 0.85)) if rng.random() < 0.2 else 1.0,
         joined=float(rng.choice([0.0, 0.0, 0.0, 0.15, 0.4])),
     )
 
@@ -185,7 +198,7 @@ def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height
 
 def write_sign(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
     """A letter or sign that is no digit, from the skeletons."""
-    form = int(rng.integers(len(shapes.others.labels)))
+    form = int(rng.choice(shapes.signs))
     assert shapes.others.labels[form] == OTHER
     return _from_skeleton(rng, shapes.others, form, style, height * rng.uniform(0.7, 1.1))
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inkdigits.strip import HEIGHT, PAPER
-from inkdigits.training.handwriting import Shapes, Source
+from inkdigits.training.handwriting import Shapes
 from inkdigits.training.line_network import FRAME, STRIDE
-from inkdigits.training.line_recipe import LineRecipe
+from inkdigits.training.line_recipe import LineRecipe, Source
 from inkdigits.training.strings import Composer, TrainingLine
 
 VALIDATION_SEED = 1_000_003  # added to the training's: lines that no training sees
@@ -91,8 +91,7 @@ class Lines:
         self, recipe: LineRecipe, glyphs: NDArray[np.uint8], labels: NDArray[Any], seed: int, workers: int
     ) -> None:
         self.recipe = recipe
-        shares: dict[Source, float] = {"strokes": recipe.strokes, "mnist": recipe.mnist, "font": recipe.fonts}
-        start = (Digits(glyphs, labels, recipe.fonts > 0), shares, seed)
+        start = (Digits(glyphs, labels, recipe.fonts > 0), recipe.shares, seed)
         self._ahead = recipe.chunk // PIECE + 2 * workers  # a chunk is composed while one is learned from
         self._pool = ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=_begin, initargs=start

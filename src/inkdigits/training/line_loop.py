@@ -86,6 +86,16 @@ class LineTraining:
         self.done_chunks, self.step_number, self.seconds = 0, 0, 0.0
         self.history: list[dict[str, float]] = []
 
+    def begin_with(self, weights: Path) -> None:
+        """Starts from trained weights instead of random ones: a run folder, or its safetensors file.
+
+        Raises:
+            InvalidWeights: missing, cut short, or of another kind.
+        """
+        network, _, _ = load_line_weights(weights)
+        self.network.load_state_dict(network.state_dict())
+        self.average.load_state_dict(network.state_dict())
+
     def run_chunk(self, lines: list[TrainingLine], told: Callable[[int, int, float], None]) -> float:
         """Learns from a chunk; returns the mean loss.
 
@@ -283,6 +293,8 @@ def load_line_weights(path: Path) -> tuple[LineNetwork, dict[str, Any], str]:
     Raises:
         InvalidWeights: missing, cut short, or of another kind.
     """
+    if path.is_dir():
+        path = path / "weights" / "best.safetensors"
     tensors, facts, sha256 = checkpoint.load_tensor_file(path)
     if facts.pop("format", None) != WEIGHTS_FORMAT:
         raise InvalidWeights(f"{path}: not weights of a line network; `inkdigits train line` makes them")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from inkdigits.errors import UsageError
+
+Source = Literal["strokes", "mnist", "font"]
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,21 @@ class LineRecipe:
     weight_decay: float = 0.02
     average: float = 0.9995
     validation: int = 2_000
-    strokes: float = 0.58
-    mnist: float = 0.26
-    fonts: float = 0.16
+    strokes: float = 0.62
+    mnist: float = 0.24
+    fonts: float = 0.14
     box_weight: float = 0.5
     anchor_weight: float = 0.3
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `recipe.json`."""
         return asdict(self)
+
+    @property
+    def shares(self) -> dict[Source, float]:
+        """How often a line is written in each kind of shapes; kinds without a share are left out."""
+        shares: dict[Source, float] = {"strokes": self.strokes, "mnist": self.mnist, "font": self.fonts}
+        return {source: share for source, share in shares.items() if share}
 
     @property
     def chunks(self) -> int:

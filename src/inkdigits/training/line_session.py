@@ -38,6 +38,7 @@ class LineJob:
         device: auto, cpu, cuda, mps.
         precision: auto, float32, bfloat16.
         threads: of the CPU, for the network; None is one, which leaves the other cores to composing.
+        start: weights to begin with, or None.
         mnist: folder that is searched for MNIST first.
         offline: never touch the network.
     """
@@ -46,6 +47,7 @@ class LineJob:
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    start: str | None = None
     mnist: str | None = None
     offline: bool = False
 
@@ -126,6 +128,8 @@ def _train(run: Path, recipe: LineRecipe, job: LineJob, *, resume: bool, quiet: 
     digits, held_out = split_validation(data, VALIDATION_DIGITS)
     workers = max(1, available_cores() - 1)
     training = LineTraining(recipe, job.seed, str(compute.device), compute.precision)
+    if job.start:
+        training.begin_with(Path(job.start))
     weights = run / "weights"
     if resume and (weights / "state.safetensors").exists():
         training.restore(weights)

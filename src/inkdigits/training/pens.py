@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 FINER = 2  # canvas pixels for one of the picture: drawn finer, then reduced, edges come out soft
+LEVELS = 24
 _SHIFT = 4  # OpenCV's fixed point: 1/16 pixel
 
 Points = NDArray[np.float64]
@@ -47,6 +49,35 @@ class Drawn:
     drawn: NDArray[np.bool_] | None = None
     ink: Ink | None = None
     pen: float = 0.0
+
+    def edges(self, height: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far the ink reaches left and right at each level, `(LEVELS,)`; where there is none, ±infinity.
+
+        Args:
+            height: of a digit, canvas pixels; levels are a tenth of it, from 1.6 above the baseline down.
+        """
+        left, right = np.full(LEVELS, np.inf), np.full(LEVELS, -np.inf)
+        if self.points is not None and self.drawn is not None:
+            inked = np.append(self.drawn, False) | np.append(False, self.drawn)
+            x, y = self.points[inked].T
+            level = _level(y, height)
+            np.minimum.at(left, level, x - self.pen / 2)
+            np.maximum.at(right, level, x + self.pen / 2)
+        elif self.ink is not None:
+            solid = self.ink > 0.5
+            rows = np.flatnonzero(solid.any(1))
+            level = _level(rows + self.box[1], height)
+            np.minimum.at(left, level, self.box[0] + solid[rows].argmax(1))
+            np.maximum.at(right, level, self.box[0] + solid.shape[1] - solid[rows, ::-1].argmax(1))
+        # neighbours of a level count too: points lie apart, and pens are round
+        wide = np.pad(left, 1, constant_values=np.inf)
+        left = np.minimum(np.minimum(wide[:-2], wide[2:]), left)
+        wide = np.pad(right, 1, constant_values=-np.inf)
+        return left, np.maximum(np.maximum(wide[:-2], wide[2:]), right)
+
+
+def _level(y: NDArray[np.floating[Any]], height: float) -> NDArray[np.int64]:
+    return np.clip((y / height + 1.6) * 10, 0, LEVELS - 1).astype(np.int64)
 
 
 def polyline(points: Points, drawn: NDArray[np.bool_], pen: float) -> Drawn:

@@ -22,7 +22,6 @@ from inkdigits.alphabet import CLASSES, OTHER
 from inkdigits.strip import HEIGHT, NARROWEST, PAPER, strip_from_grey
 from inkdigits.training.handwriting import (
     Shapes,
-    Source,
     Style,
     random_style,
     scribble,
@@ -32,8 +31,9 @@ from inkdigits.training.handwriting import (
     write_sign,
     write_word,
 )
+from inkdigits.training.line_recipe import Source
 from inkdigits.training.papers import paper, rulings
-from inkdigits.training.pens import FINER, Drawn, lay
+from inkdigits.training.pens import FINER, LEVELS, Drawn, lay
 from inkdigits.training.scans import faint, scan
 from inkdigits.training.texts import Token, random_tokens, tokens_of
 
@@ -63,6 +63,11 @@ class TrainingLine:
     def label(self) -> str:
         """The targets as text, `?` for what is neither digit nor mark."""
         return "".join(CLASSES[target] for target in self.targets)
+
+    @property
+    def text(self) -> str:
+        """The digits alone."""
+        return "".join(character for character in self.label if character.isdigit())
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def _compose(rng: Generator, shapes: Shapes, style: Style, tokens: list[Token]) 
 def _write(rng: Generator, shapes: Shapes, style: Style, token: Token, height: float) -> Drawn:
     size = height * token.size * float(np.exp(rng.normal(0, 0.07)))
     if token.kind == "digit":
+        size *= style.zeros if token.text == "0" else 1.0
         return write_digit(rng, shapes, style, int(token.text), size)
     if token.kind == "mark":
         if style.source == "font" and token.text in ".,-/" and rng.random() < 0.6:
@@ -134,32 +140,46 @@ def _layout(
     rng: Generator, written: list[tuple[Token, Drawn]], height: float
 ) -> tuple[list[tuple[float, float]], tuple[float, float, float, float]]:
     """Where each character's left end and baseline lie, and the box around all, in canvas pixels."""
-    spacing = rng.choice(
-        [rng.normal(0.12, 0.07), rng.uniform(-0.16, 0.1), rng.uniform(0.2, 0.7)], p=[0.55, 0.3, 0.15]
-    )
+    room = _spacing(rng)
     uneven = rng.uniform(0.01, 0.09)
     tilt = rng.normal(0, 0.035)
     drift, wander = 0.0, rng.uniform(0.0, 0.05)
     hangs = {digit: rng.uniform(0.05, 0.35) for digit in "7934" if rng.random() < 0.12}  # old-style figures
     grows = rng.normal(0, 0.02)
-    cursor, places = 0.0, []
-    x0, y0, x1, y1 = np.inf, np.inf, -np.inf, -np.inf
+    by_ink = rng.random() < 0.65  # or by boxes, as type is set
+    reach = np.full(LEVELS, -np.inf)  # of what is written already, at each level
+    end, middle = 0.0, -np.inf
+    places: list[tuple[float, float]] = []
     for number, (token, drawn) in enumerate(written):
-        gap = token.gap if token.gap is not None else spacing
-        if number:
-            cursor += height * (gap + rng.normal(0, uneven))
+        gap = height * ((room if token.gap is None else token.gap) + rng.normal(0, uneven))
+        gap = max(gap, -0.07 * height) if by_ink else gap
+        left, right = drawn.edges(height)
         drift += rng.normal(0, wander) * 0.5
-        y = height * (drift + hangs.get(token.text, 0.0) - token.raised) + tilt * cursor + grows * number
-        x = cursor - drawn.box[0]
+        x = end + gap - drawn.box[0] if number else -drawn.box[0]
+        if number and by_ink:
+            touching = float(np.max(reach - left))  # where inks at one level would touch
+            # never so far under the one before that the order could be doubted
+            least = middle + 0.16 * height - (drawn.box[0] + drawn.box[2]) / 2
+            x = max(min(touching + gap + 0.04 * height, x + 0.1 * height), least)
+        y = height * (drift + hangs.get(token.text, 0.0) - token.raised) + tilt * x + grows * number
         places.append((x, y))
-        cursor = x + drawn.box[2]
+        reach = np.maximum(reach, right + x)
+        end, middle = x + drawn.box[2], x + (drawn.box[0] + drawn.box[2]) / 2
         if token.kind == "mark" and token.text in ".,":  # little room, often under the neighbour
-            cursor -= height * rng.uniform(0.0, 0.1)
-        x0, x1 = min(x0, x + drawn.box[0]), max(x1, x + drawn.box[2])
-        y0, y1 = min(y0, y + drawn.box[1]), max(y1, y + drawn.box[3])
+            end -= height * rng.uniform(0.0, 0.1)
     if not written:
-        x0, y0, x1, y1 = 0.0, -height, height * rng.uniform(0.5, 8), 0.0
-    return places, (x0, y0, x1, y1)
+        return places, (0.0, -height, height * rng.uniform(0.5, 8), 0.0)
+    boxes = np.array([drawn.box for _, drawn in written]) + np.array([(x, y, x, y) for x, y in places])
+    low, high = boxes.min(0), boxes.max(0)
+    return places, (float(low[0]), float(low[1]), float(high[2]), float(high[3]))
+
+
+def _spacing(rng: Generator) -> float:
+    """A writer's room between digits, in heights: usual, touching, wide."""
+    kind = rng.random()
+    if kind < 0.55:
+        return float(rng.normal(0.12, 0.07))
+    return float(rng.uniform(-0.16, 0.1)) if kind < 0.85 else float(rng.uniform(0.2, 0.7))
 
 
 @dataclass(frozen=True)
@@ -235,7 +255,7 @@ def _add_neighbours(
     x0, y0, x1, y1 = extent
     left, top, right, low = x0 - frame.left, y0 - frame.top, x1 - frame.left, y1 - frame.top
     for side in ("left", "right", "above", "below"):
-        if rng.random() > 0.07:
+        if rng.random() > (0.03 if side in ("left", "right") else 0.07):
             continue
         count = 1 if side in ("left", "right") else int(rng.integers(1, 6))
         for _ in range(count):
@@ -245,7 +265,7 @@ def _add_neighbours(
                 else write_word(rng, shapes, style, height)
             )
             w, h = drawn.box[2] - drawn.box[0], drawn.box[3] - drawn.box[1]
-            shown = rng.uniform(0.05, 0.4)
+            shown = rng.uniform(0.05, 0.25)
             if side == "left":
                 x, y = min(-w * (1 - shown), left - 0.1 * height - w), (top + low) / 2 + h / 2
             elif side == "right":

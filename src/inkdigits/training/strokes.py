@@ -30,12 +30,14 @@ class Skeletons:
     """Allographs of some classes, padded to tensors.
 
     Attributes:
+        names: of the class that each allograph is a form of.
         labels: `int64 (A,)`.
         controls: `float (A, C, 2)`, x and y of the control points, 0 to 1.
         blend: `float (A, POINTS, C)`, the mix of control points that each point along the strokes is.
         drawn: `bool (A, POINTS - 1)`, whether the pen is down from a point to the next.
     """
 
+    names: tuple[str, ...]
     labels: Tensor
     controls: Tensor
     blend: Tensor
@@ -139,7 +141,7 @@ def load_skeletons(part: str) -> Skeletons:
             if point < POINTS:
                 drawn[index, point - 1] = False
     labels = [int(name) if name.isdigit() else OTHER for name, _ in forms]
-    return Skeletons(torch.tensor(labels), controls, blend, drawn)
+    return Skeletons(tuple(name for name, _ in forms), torch.tensor(labels), controls, blend, drawn)
 
 
 def _points(stroke: str) -> Tensor:
