@@ -17,7 +17,7 @@ help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(DEMO)/evaluated  ## install, train on MNIST, evaluate, read the pictures in examples/
-	$(INKDIGITS) classify examples/ --weights $(RUN)/weights/best.onnx
+	$(INKDIGITS) classify examples/digits/ --weights $(RUN)/weights/best.onnx
 	@echo
 	@echo "The run        $(RUN)/"
 	@echo "Its training   $(RUN)/report.html"

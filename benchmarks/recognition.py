@@ -48,7 +48,7 @@ from inkdigits.training.recipes import from_dict
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "recognition-speed.md"
-PICTURE = ROOT / "examples" / "7-blue-pen.jpg"
+PICTURE = ROOT / "examples" / "digits" / "7-blue-pen.jpg"
 Glyphs = NDArray[np.uint8]
 Predict = Callable[[Glyphs], NDArray[Any]]
 

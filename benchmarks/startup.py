@@ -27,7 +27,7 @@ import onnxruntime
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "startup.md"
-PICTURE = "examples/7-blue-pen.jpg"
+PICTURE = "examples/digits/7-blue-pen.jpg"
 BARE = "python -c pass"
 GOALS = {"python -c 'import inkdigits'": 0.1, f"inkdigits classify {PICTURE}": 0.4}  # s over a bare Python
 
@@ -38,7 +38,7 @@ PROCESSES: dict[str, list[str]] = {
     "python -c 'import numpy, cv2, onnxruntime'": ["-c", "import numpy, cv2, onnxruntime"],
     "inkdigits --version": ["-m", "inkdigits", "--version"],
     f"inkdigits classify {PICTURE}": ["-m", "inkdigits", "classify", PICTURE],
-    "inkdigits classify examples/ (14 pictures)": ["-m", "inkdigits", "classify", "examples"],
+    "inkdigits classify examples/digits/ (14 pictures)": ["-m", "inkdigits", "classify", "examples/digits"],
     "python -c 'import torch'": ["-c", "import torch"],
 }
 

@@ -17,7 +17,7 @@ from inkdigits.results import Classification
 from inkdigits.training.drawing import BLUE, INK, MUTED, VERMILLION, drawing
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = ROOT / "examples"
+EXAMPLES = ROOT / "examples" / "digits"
 IMAGES = ROOT / "docs" / "images"
 STEPPED = ("7-blue-pen.jpg", "9-in-a-corner.jpg", "3-chalk.jpg")
 COLUMNS = 7

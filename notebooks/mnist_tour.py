@@ -160,7 +160,7 @@ display(Image(data=draw(why, 255 - validation.images[worst], f"a {truth} of the 
 # %%
 import inkdigits
 
-examples = Path("../examples") if Path("../examples").exists() else Path("examples")
+examples = Path("../examples/digits") if Path("../examples").exists() else Path("examples/digits")
 for picture in sorted(examples.glob("*.png")):
     found = inkdigits.classify(picture)
     print(f"{picture.name:24}{found.digit}   {found.reason or 'accepted'}")

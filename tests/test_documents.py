@@ -27,7 +27,7 @@ from inkdigits.errors import ImageTooLarge, InkdigitsError, MissingExtra, TooMan
 from inkdigits.images import MAX_PAGES, load_grey, load_pages
 from inkdigits.reader import Reader
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "digits"
 CATALOGUE, ONE_PAGE = b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
 SQUARE = b"0 g 18 18 36 36 re f"  # black, half an inch from 1/4 inch within the lower left corner
 

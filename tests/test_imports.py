@@ -16,7 +16,7 @@ from inkdigits.cli import COMMANDS
 from inkdigits.training.datasets import Dataset
 
 ROOT = Path(inkdigits.__file__).parent
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "digits"
 MODULES = sorted(ROOT.rglob("*.py"))
 
 # from the bottom up; each may import those above it in this list, and its own

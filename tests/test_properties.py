@@ -22,7 +22,7 @@ from inkdigits.levels import eight_bits
 from inkdigits.model import Model
 from inkdigits.reader import Reader
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "digits"
 FILES = [path.read_bytes() for path in sorted(EXAMPLES.iterdir()) if path.suffix not in (".py", ".md")]
 LIMIT = 4_000_000  # px: fuzzed headers promise a lot
 READER = st.shared(st.builds(Reader.load), key="reader")

@@ -15,12 +15,12 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.confidence import Rule
-from inkdigits.errors import InvalidData, InvalidWeights, UnreadableImage
-from inkdigits.model import BATCH
+from inkdigits.errors import InvalidData, InvalidWeights, UnreadableImage, UsageError
+from inkdigits.model import BATCH, SHIPPED_LINE
 from inkdigits.reader import Reader
 from inkdigits.training.datasets import Dataset
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "digits"
 PICTURES = sorted(path for path in EXAMPLES.iterdir() if path.suffix not in (".py", ".md"))
 DIGITS = [path for path in PICTURES if path.name[0].isdigit()]
 
@@ -190,3 +190,75 @@ def test_the_short_way() -> None:
 def test_weights_that_are_none() -> None:
     with pytest.raises(InvalidWeights):
         Reader.load(EXAMPLES / "2-tiny.png")
+
+
+def number_of(digits: str, mnist_test: Dataset) -> NDArray[np.uint8]:
+    """A number composed of MNIST's digits, dark on paper."""
+    assert mnist_test.labels is not None
+    places = [int(np.flatnonzero(mnist_test.labels == int(digit))[3]) for digit in digits]
+    ink = np.concatenate([mnist_test.images[place] for place in places], axis=1)
+    return np.asarray(225 - 0.75 * np.pad(ink, 8), np.uint8)
+
+
+def test_a_number_is_read(reader: Reader, mnist_test: Dataset) -> None:
+    picture = number_of("40392", mnist_test)
+    reading = reader.read(picture, layout="line")
+    assert (reading.text, reading.page, reading.source) == ("40392", 1, None)
+    assert (reading.height, reading.width) == picture.shape
+    (line,) = reading.lines
+    lefts = [digit.box[0] for digit in line.digits]
+    assert lefts == sorted(lefts)
+    assert [round(left / 28 - 0.6) for left in lefts] == [0, 1, 2, 3, 4]
+    assert json.loads(json.dumps(reading.to_dict()))["lines"][0]["text"] == "40392"
+
+
+def test_what_is_known_of_a_number_counts(reader: Reader, mnist_test: Dataset) -> None:
+    picture = number_of("40392", mnist_test)
+    assert reader.read(picture, layout="line", length=5, low=40000, high=40999).text == "40392"
+    assert reader.read(picture, layout="line", length=12).lines[0].text == ""
+    with pytest.raises(UsageError):
+        reader.read(picture, length=0)
+    with pytest.raises(TypeError, match="lenght"):
+        reader.read(picture, lenght=5)  # type: ignore[call-arg]
+
+
+def test_documents_are_read_page_by_page(reader: Reader, mnist_test: Dataset, tmp_path: Path) -> None:
+    pages = [Image.fromarray(number_of(digits, mnist_test)) for digits in ("31", "275", "6")]
+    pages[0].save(tmp_path / "three.tif", save_all=True, append_images=pages[1:])
+    readings = list(reader.read_pages(tmp_path / "three.tif", layout="line", name="mail"))
+    assert [(reading.page, reading.text, reading.source) for reading in readings] == [
+        (1, "31", "mail"),
+        (2, "275", "mail"),
+        (3, "6", "mail"),
+    ]
+    assert reader.read(tmp_path / "three.tif", layout="line").text == "31"
+
+
+def test_numbers_from_many_threads_open_one_network(mnist_test: Dataset) -> None:
+    reader = Reader.load()
+    picture = number_of("275", mnist_test)
+    read: list[tuple[str, int]] = []
+
+    def ask() -> None:
+        text = reader.read(picture, layout="line").text
+        read.append((text, id(reader.numbers)))
+
+    askers = [threading.Thread(target=ask) for _ in range(6)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert {text for text, _ in read} == {"275"}
+    assert len(set(read)) == 1
+
+
+def test_numbers_the_short_way(mnist_test: Dataset) -> None:
+    reading = inkdigits.read(number_of("275", mnist_test), layout="line", name="field 3")
+    assert isinstance(reading, inkdigits.Reading)
+    assert (reading.text, reading.source) == ("275", "field 3")
+
+
+def test_weights_for_numbers_are_opened_at_once_when_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidWeights):
+        Reader.load(line_weights=tmp_path / "missing.onnx")
+    assert Reader.load(line_weights=SHIPPED_LINE).numbers.model.classes[1] == "0"

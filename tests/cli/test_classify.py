@@ -19,7 +19,7 @@ from inkdigits.cli import main
 from inkdigits.model import SHIPPED
 from inkdigits.training.datasets import Dataset
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "digits"
 SEVEN = str(EXAMPLES / "7-blue-pen.jpg")
 FOUR = str(EXAMPLES / "4-pencil.png")
 

@@ -97,7 +97,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
-    picture = ROOT / "examples" / "7-blue-pen.jpg"
+    picture = ROOT / "examples" / "digits" / "7-blue-pen.jpg"
     command = f'"{sys.executable}" -m inkdigits classify {" ".join([str(picture)] * 40)} --json | head -1'
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert ended.stdout.count("\n") == 1

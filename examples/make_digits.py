@@ -2,7 +2,7 @@
 
 Strokes are lists of points that a hand would pass through; a curve through them (Catmull-Rom) is walked with
 a pen that wavers. Paper, light, noise and file format are each picture's own. Every run draws the same
-pictures: `python examples/make_examples.py`.
+pictures: `python examples/make_digits.py`.
 """
 
 from __future__ import annotations
