@@ -1,4 +1,4 @@
-"""Draws the pictures in this folder: hand-made strokes, written with pens on paper, slate and screens.
+"""Draws the pictures in digits/: hand-made strokes, written with pens on paper, slate and screens.
 
 Strokes are lists of points that a hand would pass through; a curve through them (Catmull-Rom) is walked with
 a pen that wavers. Paper, light, noise and file format are each picture's own. Every run draws the same
@@ -329,4 +329,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "digits")
