@@ -40,7 +40,7 @@ def composer(data: Dataset, seed: int, recipe: LineRecipe | None = None) -> Comp
 
 
 def picture_of_lines(lines: list[TrainingLine]) -> Image.Image:
-    """Lines as they were composed, each with its strip and the boxes of its characters below, and its label."""
+    """Lines as composed; below each its strip with the boxes of its characters, and its label."""
     text, title = ImageFont.load_default(15), ImageFont.load_default(22)
     rows = -(-len(lines) // COLUMNS)
     height = 2 * CELL[1] + 24
