@@ -8,7 +8,7 @@ are composed by processes that feed a training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -130,6 +130,7 @@ class Style:
         broad: how much wider a downstroke is than a side stroke, relative: a nib.
         wobble: of control points.
         bend: of whole shapes.
+        lean: how much further a 1 leans than other digits: many are a mere slash.
         zeros: size of zeros beside other digits, for some write them small.
         joined: probability that the pen stays down to the next digit.
     """
@@ -144,6 +145,7 @@ class Style:
     broad: float
     wobble: float
     bend: float
+    lean: float
     zeros: float
     joined: float
 
@@ -176,6 +178,7 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         broad=float(rng.choice([0.0, 0.0, 0.0, 0.5])),
         wobble=float(rng.uniform(0.005, 0.06)),
         bend=float(rng.uniform(0.02, 0.14)),
+        lean=max(0.0, float(rng.normal(0.08, 0.2))),
         zeros=float(rng.uniform(0.45, 0.85)) if rng.random() < 0.2 else 1.0,
         joined=float(rng.choice([0.0, 0.0, 0.0, 0.15, 0.4])),
     )
@@ -191,6 +194,8 @@ def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height
         digit: 0 to 9.
         height: of the digit, canvas pixels.
     """
+    if digit == 1 and style.lean:
+        style = replace(style, slant=style.slant + style.lean)
     if style.source == "mnist":
         return _from_mnist(rng, shapes.mnist(rng, digit), style, height)
     if style.source == "font":
@@ -291,6 +296,8 @@ def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height
     bend = style.bend * rng.normal(size=4)
     x = x + bend[0] * np.sin(3.1 * y) + bend[1] * (y - 0.5) ** 2
     y = y + bend[2] * np.sin(3.1 * x) + bend[3] * (x - 0.5) ** 2
+    turn = rng.normal(0, 0.06)
+    x, y = x - turn * (y - 0.5), y + turn * (x - 0.5)
     points = forms.blend[form] @ np.stack([x, y], 1)
     points[:, 0] *= style.width * np.exp(rng.normal(0, 0.08))
     points[:, 1] = points[:, 1] - 1  # the baseline is 0
