@@ -41,11 +41,19 @@ def export(
     require("train")
     from inkdigits.training.checkpoint import load_weights
     from inkdigits.training.export import export_onnx
+    from inkdigits.training.line_loop import is_line_weights
 
-    known = load_weights(weights)
     path = out or _beside(weights)
     if path.suffix != ".onnx":
         raise UsageError(f"{path}: the file's name must end in .onnx; its card gets the same with .json")
+    if is_line_weights(weights):
+        if temperature is not None or data is not None:
+            raise UsageError(
+                "the line network is calibrated on lines of its own; give no --temperature or --data"
+            )
+        _export_line(weights, path, as_json=as_json)
+        return
+    known = load_weights(weights)
     extra: dict[str, Any] = {}
     if temperature is None:
         temperature, extra = _calibrate(known, data)
@@ -60,6 +68,21 @@ def export(
         f"equal to PyTorch on {parity['count']:,} glyphs ({parity['images']}): "
         f"every prediction, logits within {parity['largest_difference']:.1e}"
     )
+
+
+def _export_line(weights: Path, path: Path, *, as_json: bool) -> None:
+    from inkdigits.training.line_export import export_line
+    from inkdigits.training.line_session import calibration_lines
+
+    print("inkdigits: composing lines to calibrate on, a minute or two", file=sys.stderr)
+    card = export_line(weights, path, calibration_lines(weights))
+    if as_json:
+        print(json.dumps({"path": str(path), **card}))
+        return
+    calibration = card["calibration"]
+    print(f"{path}  {card['size_bytes'] / 1000:,.0f} kB, {card['parameters']:,} parameters")
+    print(f"temperature {card['temperature']:.3f}, on {calibration['lines']:,} composed lines:")
+    print(f"{calibration['exact']:.2%} exact, calibration error {calibration['ece']:.4f}")
 
 
 def _beside(weights: Path) -> Path:

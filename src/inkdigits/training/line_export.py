@@ -31,7 +31,6 @@ from inkdigits.training.export import LICENCE, OPSET, quiet_exporter
 from inkdigits.training.files import write_whole
 from inkdigits.training.line_loop import load_line_weights, predict_lines
 from inkdigits.training.line_network import LineNetwork
-from inkdigits.training.line_recipe import LineRecipe
 from inkdigits.training.networks import count_parameters
 from inkdigits.training.strings import TrainingLine
 
@@ -197,9 +196,3 @@ def _difference(expected: list[NDArray[np.float32]], answered: list[NDArray[np.f
         changed += int(((wanted.argmax(1) != got.argmax(1)) & clear).sum())
         frames += len(wanted)
     return {"logits": largest, "changed_frames": changed, "frames": frames}
-
-
-def line_recipe_of(weights: Path) -> tuple[LineRecipe, int]:
-    """The recipe and the seed that weights were trained with."""
-    _, facts, _ = load_line_weights(weights)
-    return LineRecipe(**facts["recipe"]), int(facts["seed"])

@@ -303,6 +303,16 @@ def load_line_weights(path: Path) -> tuple[LineNetwork, dict[str, Any], str]:
     return network.eval(), facts, sha256
 
 
+def is_line_weights(path: Path) -> bool:
+    """Whether a run folder or safetensors file holds a line network."""
+    if path.is_dir():
+        path = path / "weights" / "best.safetensors"
+    try:
+        return bool(checkpoint.load_tensor_file(path)[1].get("format") == WEIGHTS_FORMAT)
+    except InvalidWeights:
+        return False  # who opens it says what is wrong
+
+
 def train_lines(
     training: LineTraining,
     lines: Lines,

@@ -23,7 +23,7 @@ from inkdigits.training.strings import Composer, TrainingLine
 
 COLUMNS = 5
 CELL = (300, 76)  # px, a line's room in the picture
-VALIDATION_DIGITS = 10_000  # of MNIST's training images: no line is written with them
+VALIDATION_DIGITS = 10_000  # of MNIST's training images, the last: no line of a training is written with them
 
 
 def composer(data: Dataset, seed: int, recipe: LineRecipe | None = None) -> Composer:

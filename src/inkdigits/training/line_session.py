@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,13 +20,14 @@ from inkdigits.training import devices, runs
 from inkdigits.training.datasets import Dataset, load_training_data, split_validation
 from inkdigits.training.files import write_whole
 from inkdigits.training.line_batches import VALIDATION_SEED, Lines, available_cores
-from inkdigits.training.line_loop import ChunkFigures, LineTraining, train_lines
+from inkdigits.training.line_loop import ChunkFigures, LineTraining, load_line_weights, train_lines
 from inkdigits.training.line_recipe import LineRecipe
+from inkdigits.training.line_samples import VALIDATION_DIGITS
 from inkdigits.training.stopping import stopping
 from inkdigits.training.strings import TrainingLine
 
 NAME = "line"
-VALIDATION_DIGITS = 10_000  # of MNIST's training images, the last: as everywhere
+CALIBRATION = 20_000  # lines: a promise of 0.1% needs thousands without a fault
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,19 @@ def validation_lines(recipe: LineRecipe, digits: Dataset, seed: int) -> list[Tra
         recipe, digits.images, digits.labels, seed + VALIDATION_SEED, max(1, available_cores() - 1)
     ) as lines:
         return [line for piece in lines.pieces(0, recipe.validation) for line in piece]
+
+
+def calibration_lines(weights: Path) -> list[TrainingLine]:
+    """Lines to calibrate trained weights on: neither its training nor its validation had them.
+
+    Raises:
+        InvalidWeights: not weights of a line network.
+        InkdigitsError: as data sets and fonts say.
+    """
+    _, facts, _ = load_line_weights(weights)
+    recipe = replace(LineRecipe(**facts["recipe"]), validation=CALIBRATION)
+    _, held_out = split_validation(load_training_data("mnist-train"), VALIDATION_DIGITS)
+    return validation_lines(recipe, held_out, int(facts["seed"]) + VALIDATION_SEED)
 
 
 def _both(
