@@ -1,13 +1,15 @@
-"""Glyphs to probabilities: the only import of ONNX Runtime. Knows weights and their cards, no pictures.
+"""Glyphs and strips to what networks answer: the only import of ONNX Runtime. Knows weights and their cards.
 
 A network is two files: `NAME.onnx` and its card, `NAME.json`, which says what it answers and holds the
-SHA-256 of the first. A file that isn't the card's is refused before it is opened.
+SHA-256 of the first. A file that isn't the card's is refused before it is opened. There are two kinds:
+`Model` answers for glyphs, one digit each, and `LineModel` for strips, a line each.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +18,23 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from inkdigits.alphabet import CLASSES
 from inkdigits.errors import InvalidData, InvalidWeights
+from inkdigits.strip import HEIGHT, PAPER
 
 FORMAT = "inkdigits-onnx-1"
+LINE_FORMAT = "inkdigits-line-1"
 SIDE = 28  # px, a glyph
 BATCH = (
     100  # glyphs a run: the fastest of 100 to 1,000 on one thread (they stay in its cache), and little memory
 )
+WIDTHS = 8  # px; the line network takes strips whose width is a multiple of this
 SHIPPED = Path(__file__).with_name("weights") / "digit.onnx"
+SHIPPED_LINE = SHIPPED.with_name("line.onnx")
 
 _PICKLES = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # a torch file is a zip of pickles
 _CUT_OR_CHANGED = "of another kind, cut short, or with a changed byte"
+_WRITERS = {FORMAT: "`inkdigits export`", LINE_FORMAT: "`inkdigits train line`"}
 
 
 @dataclass(frozen=True)
@@ -56,15 +64,9 @@ class Model:
         Raises:
             InvalidWeights: missing, without a card, not the file of the card, or not a network for glyphs.
         """
-        content = _read(path)
-        card = read_card(path)
-        if hashlib.sha256(content).hexdigest() != card["sha256"]:
-            raise InvalidWeights(
-                f"{path}: weights {_CUT_OR_CHANGED}: the SHA-256 isn't that in its card; fetch both again"
-            )
-        session = _open(content, path, threads)
+        card, session = _load(path, FORMAT, threads)
         classes = tuple(str(name) for name in card["classes"])
-        _check_contract(session, len(classes), path)
+        _check_glyphs(session, len(classes), path)
         return cls(card, classes, float(card["temperature"]), session)
 
     def logits(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -94,6 +96,69 @@ class Model:
         return softmax(self.logits(glyphs), self.temperature)
 
 
+@dataclass(frozen=True)
+class LineModel:
+    """A network that reads strips, ready to answer. May be used from several threads at once.
+
+    Attributes:
+        card: what is known of the network, from the file beside it.
+        classes: `alphabet.CLASSES`.
+        temperature: divides the logits, so that confidences are calibrated.
+        session: ONNX Runtime's.
+    """
+
+    card: dict[str, Any]
+    classes: tuple[str, ...]
+    temperature: float
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED_LINE, *, threads: int = 1) -> LineModel:
+        """Opens a network after checking it against its card.
+
+        Args:
+            path: the ONNX file; its card lies beside it, with the ending `.json`.
+            threads: that one run may use.
+
+        Raises:
+            InvalidWeights: missing, without a card, not the file of the card, or not a network for strips.
+        """
+        card, session = _load(path, LINE_FORMAT, threads)
+        if tuple(card["classes"]) != CLASSES:
+            raise InvalidWeights(f"{path}: its classes aren't the blank, 0 to 9, the marks . , - / and ?")
+        _check_strips(session, path)
+        return cls(card, CLASSES, float(card["temperature"]), session)
+
+    def logits(self, strips: Iterable[NDArray[np.uint8]]) -> list[LineAnswer]:
+        """What the network answers along each strip, before any calibration.
+
+        Each strip runs by itself, so that its answer doesn't depend on its neighbours.
+
+        Args:
+            strips: `uint8 (32, W)` each, as `strip.strip_from_grey` makes them, of any width.
+
+        Returns:
+            For each `logits float32 (T, 16)` and `boxes float32 (T, 4)`: the box of the character that each
+            frame belongs to, in pixels of the strip. T is half the width, made up to a multiple of 8.
+
+        Raises:
+            InvalidData: of another type or shape.
+        """
+        return [self._along(strip) for strip in strips]
+
+    def _along(self, strip: NDArray[np.uint8]) -> LineAnswer:
+        if strip.dtype != np.uint8 or strip.ndim != 2 or strip.shape[0] != HEIGHT or strip.shape[1] < 1:
+            raise InvalidData(f"strip: expected uint8 ({HEIGHT}, W), got {strip.dtype} {strip.shape}")
+        lacking = -strip.shape[1] % WIDTHS
+        padded = np.pad(strip, ((0, 0), (0, lacking)), constant_values=PAPER)
+        logits, boxes = self.session.run(["logits", "boxes"], {"strips": padded[None]})
+        return logits[0], boxes[0]
+
+
+LineAnswer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Logits `(T, 16)` and boxes `(T, 4)` along a strip."""
+
+
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities of logits divided by a temperature (Guo et al., ICML 2017).
 
@@ -109,8 +174,12 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDAr
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
 
 
-def read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path, expected: str = FORMAT) -> dict[str, Any]:
     """The card beside an ONNX file.
+
+    Args:
+        path: the ONNX file.
+        expected: the card's format, which tells the kinds of networks apart.
 
     Raises:
         InvalidWeights: missing, not JSON, or without what a reader needs.
@@ -123,8 +192,8 @@ def read_card(path: Path) -> dict[str, Any]:
         raise InvalidWeights(f"{path}: its card, {place.name}, must lie beside it ({reason})") from None
     except ValueError:
         raise InvalidWeights(f"{place}: not JSON; it should be the card of {path.name}") from None
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise InvalidWeights(f"{place}: not a card of format {FORMAT}, which `inkdigits export` writes")
+    if not isinstance(card, dict) or card.get("format") != expected:
+        raise InvalidWeights(f"{place}: not a card of format {expected}, which {_WRITERS[expected]} writes")
     try:
         usable = (
             0 < float(card["temperature"]) < np.inf
@@ -140,7 +209,23 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _read(path: Path) -> bytes:
+def _load(path: Path, expected: str, threads: int) -> tuple[dict[str, Any], onnxruntime.InferenceSession]:
+    """The card and the network, opened once it is known to be the card's and of the format."""
+    content = _read(path, _WRITERS[expected])
+    card = read_card(path, expected)
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise InvalidWeights(
+            f"{path}: weights {_CUT_OR_CHANGED}: the SHA-256 isn't that in its card; fetch both again"
+        )
+    session = _open(content, path, threads)
+    if session.get_modelmeta().custom_metadata_map.get("format") != expected:
+        raise InvalidWeights(
+            f"{path}: its metadata lack format {expected}, which {_WRITERS[expected]} writes"
+        )
+    return card, session
+
+
+def _read(path: Path, writer: str) -> bytes:
     """The bytes of what may be an ONNX file, with a clear word to those who bring something else."""
     try:
         content = path.read_bytes()
@@ -148,7 +233,7 @@ def _read(path: Path) -> bytes:
         raise InvalidWeights(f"{path}: a folder; name the .onnx file in it") from None
     except (OSError, ValueError) as e:
         reason = (getattr(e, "strerror", None) or str(e)).lower()
-        raise InvalidWeights(f"{path}: {reason}; name an .onnx file that `inkdigits export` wrote") from None
+        raise InvalidWeights(f"{path}: {reason}; name an .onnx file that {writer} wrote") from None
     if content.startswith(_PICKLES):
         raise InvalidWeights(f"{path}: a pickle, which can run code when opened; it is never loaded")
     if content[8:9] == b"{":
@@ -172,10 +257,9 @@ def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
         ) from None
 
 
-def _check_contract(session: onnxruntime.InferenceSession, classes: int, path: Path) -> None:
-    """One input `glyphs`, uint8 (N, 28, 28); one output `logits`, float32 (N, classes); our format."""
-    takes = [(i.name, i.type, list(i.shape)[1:]) for i in session.get_inputs()]
-    gives = [(o.name, o.type, list(o.shape)[1:]) for o in session.get_outputs()]
+def _check_glyphs(session: onnxruntime.InferenceSession, classes: int, path: Path) -> None:
+    """One input `glyphs`, uint8 (N, 28, 28); one output `logits`, float32 (N, classes)."""
+    takes, gives = _contract(session)
     if takes != [("glyphs", "tensor(uint8)", [SIDE, SIDE])]:
         raise InvalidWeights(
             f"{path}: a network of another kind: it takes {takes}, not uint8 glyphs of 28×28"
@@ -184,5 +268,21 @@ def _check_contract(session: onnxruntime.InferenceSession, classes: int, path: P
         raise InvalidWeights(f"{path}: a network of another kind: it gives {gives}, not {classes} logits")
     if isinstance(session.get_inputs()[0].shape[0], int):
         raise InvalidWeights(f"{path}: a network for a fixed number of glyphs; export it with any N")
-    if session.get_modelmeta().custom_metadata_map.get("format") != FORMAT:
-        raise InvalidWeights(f"{path}: its metadata lack format {FORMAT}, which `inkdigits export` writes")
+
+
+def _check_strips(session: onnxruntime.InferenceSession, path: Path) -> None:
+    """One input `strips`, uint8 (N, 32, W); outputs `logits` (N, T, 16) and `boxes` (N, T, 4), float32."""
+    takes, gives = _contract(session)
+    if [(name, kind, shape[:1]) for name, kind, shape in takes] != [("strips", "tensor(uint8)", [HEIGHT])]:
+        raise InvalidWeights(f"{path}: a network of another kind: it takes {takes}, not uint8 strips of 32×W")
+    expected = [("logits", "tensor(float)", [len(CLASSES)]), ("boxes", "tensor(float)", [4])]
+    if [(name, kind, shape[1:]) for name, kind, shape in gives] != expected:
+        raise InvalidWeights(f"{path}: a network of another kind: it gives {gives}, not 16 logits and a box")
+    if any(isinstance(session.get_inputs()[0].shape[axis], int) for axis in (0, 2)):
+        raise InvalidWeights(f"{path}: a network for a fixed number or width of strips; export it with any")
+
+
+def _contract(session: onnxruntime.InferenceSession) -> tuple[list[Any], list[Any]]:
+    """Name, type and shape without N of what a network takes and gives."""
+    takes = [(i.name, i.type, list(i.shape)[1:]) for i in session.get_inputs()]
+    return takes, [(o.name, o.type, list(o.shape)[1:]) for o in session.get_outputs()]
