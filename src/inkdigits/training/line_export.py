@@ -37,6 +37,7 @@ from inkdigits.training.strings import TrainingLine
 TOLERANCE = 1e-4  # of logits
 SMALLEST = 256  # numbers; smaller tensors stay in full precision
 CHECKED = 200  # lines
+FOR_TEMPERATURE = 2_000  # lines
 
 Strips = list[NDArray[np.uint8]]
 
@@ -90,16 +91,16 @@ def export_line(weights: Path, path: Path, lines: list[TrainingLine]) -> dict[st
 def calibrate_line(network: LineNetwork, lines: list[TrainingLine]) -> tuple[float, dict[str, Any]]:
     """The temperature, and what the card keeps of it: the table that `max_error` is looked up in.
 
-    Half of the lines fit the temperature; the other half, which it hasn't seen, makes the table.
+    The first lines fit the temperature; the others, which it hasn't seen, make the table.
     """
     answers = [logits for logits, _ in predict_lines(network, [line.pixels for line in lines])]
     truths = ["".join(c for c in line.label if c.isdigit()) for line in lines]
-    half = len(lines) // 2
-    temperature = fit_line_temperature(answers[:half], truths[:half])
-    read = [decode(logits, None, temperature) for logits in answers[half:]]
+    first = min(FOR_TEMPERATURE, len(lines) // 2)
+    temperature = fit_line_temperature(answers[:first], truths[:first])
+    read = [decode(logits, None, temperature) for logits in answers[first:]]
     confidences = np.array([one.confidence for one in read])
-    right = np.array([one.text == truth for one, truth in zip(read, truths[half:], strict=True)])
-    inked = np.array([bool(truth) or bool(one.text) for one, truth in zip(read, truths[half:], strict=True)])
+    right = np.array([one.text == truth for one, truth in zip(read, truths[first:], strict=True)])
+    inked = np.array([bool(truth) or bool(one.text) for one, truth in zip(read, truths[first:], strict=True)])
     confidences, right = confidences[inked], right[inked]
     return temperature, {
         "calibration": {
