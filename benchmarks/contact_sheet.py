@@ -48,6 +48,6 @@ def draw(readings: Sequence[Read]) -> Image.Image:
         with Image.open(read.path) as picture:
             room = (CELL[0] - 8, CELL[1] - CAPTION - 8)
             sheet.paste(ImageOps.contain(picture.convert("RGB"), room), (x + 4, y + 4))
-        caption = f"{read.truth} → {read.raw or '(nothing)'}   {read.confidence:.3f}"
+        caption = f"{read.truth} > {read.raw or '(nothing)'}   {read.confidence:.3f}"
         pen.text((x + 4, y + CELL[1] - CAPTION), caption, "black" if read.right else "red", font)
     return sheet

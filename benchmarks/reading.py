@@ -105,27 +105,44 @@ def number_sets(arguments: argparse.Namespace, folder: Path) -> dict[str, list[N
 
 
 @dataclass
+class Times:
+    """How long something took, each time: milliseconds by the clock, and of the processor."""
+
+    clock: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+    def of(self, work: Callable[[], Answer]) -> Answer:
+        """What `work` answers, timed."""
+        began, used = time.perf_counter(), time.process_time()
+        answer = work()
+        self.clock.append(1000 * (time.perf_counter() - began))
+        self.processor.append(1000 * (time.process_time() - used))
+        return answer
+
+    def figures(self) -> dict[str, float]:
+        """Medians, and what 95% stay below."""
+        return {
+            "median_ms": float(np.median(self.clock)),
+            "p95_ms": float(np.quantile(self.clock, 0.95)),
+            "processor_ms": float(np.median(self.processor)),
+        }
+
+
+@dataclass
 class Turns:
     """What an engine answered in the first round, a file each, and how long it took in all of them.
 
     Attributes:
         answers: in the order of the files.
-        clock: seconds, a row a round.
-        processor: seconds of the processor, likewise.
+        times: one round after the other.
     """
 
     answers: list[Any] = field(default_factory=list)
-    clock: list[list[float]] = field(default_factory=list)
-    processor: list[list[float]] = field(default_factory=list)
+    times: Times = field(default_factory=Times)
 
-    def times(self) -> dict[str, float]:
-        """Milliseconds: medians, and what 95% stay below."""
-        clock = 1000 * np.array(self.clock)
-        return {
-            "median_ms": float(np.median(clock)),
-            "p95_ms": float(np.quantile(clock, 0.95)),
-            "processor_ms": 1000 * float(np.median(self.processor)),
-        }
+    def by_file(self) -> list[float]:
+        """Median milliseconds of each file."""
+        return [float(m) for m in np.median(np.reshape(self.times.clock, (-1, len(self.answers))), axis=0)]
 
 
 def in_turns(
@@ -136,19 +153,12 @@ def in_turns(
     for engine in engines:
         work(engine, paths[0])
     for number in range(rounds):
-        for turn in turns.values():
-            turn.clock.append([])
-            turn.processor.append([])
         for done, path in enumerate(paths):
             progress(f"round {number + 1} of {rounds}, file {done + 1} of {len(paths)}")
             for engine in engines:
-                turn = turns[engine.name]
-                began, used = time.perf_counter(), time.process_time()
-                answer = work(engine, path)
-                turn.clock[-1].append(time.perf_counter() - began)
-                turn.processor[-1].append(time.process_time() - used)
+                answer = turns[engine.name].times.of(partial(work, engine, path))
                 if number == 0:
-                    turn.answers.append(answer)
+                    turns[engine.name].answers.append(answer)
     progress("")
     return turns
 
@@ -174,7 +184,8 @@ def of_numbers(
         "count": len(numbers),
         "digits": sum(len(number.text) for number in numbers),
         "engines": {
-            name: {**of_answers(turn.answers, numbers), **turn.times()} for name, turn in turns.items()
+            name: {**of_answers(turn.answers, numbers), **turn.times.figures()}
+            for name, turn in turns.items()
         },
         "boxes": of_boxes(lines, numbers),
         "ece": calibration_error(confidence, right),
@@ -238,26 +249,16 @@ def accepted_at(
 def stages(reader: Reader, paths: Sequence[Path], rounds: int) -> dict[str, dict[str, float]]:
     """Where the time goes, and how long a whole reading takes when nothing else has its turn in between."""
     model = reader.numbers.model
-    took: dict[str, list[float]] = {}
-
-    def timed(name: str, work: Callable[[], Answer]) -> Answer:
-        began = time.perf_counter()
-        answer = work()
-        took.setdefault(name, []).append(1000 * (time.perf_counter() - began))
-        return answer
-
+    took = {name: Times() for name in reading_page.STAGES}
     for path in [*paths] * rounds:
-        timed("in total", partial(reader.read, path, layout="line"))
-        grey = timed("opening", partial(next, load_pages(path)))
-        strip = timed("preprocessing", partial(strip_from_grey, grey))
+        took["in total"].of(partial(reader.read, path, layout="line"))
+        grey = took["opening"].of(partial(next, load_pages(path)))
+        strip = took["preprocessing"].of(partial(strip_from_grey, grey))
         if strip is None:
             continue
-        ((logits, boxes),) = timed("network", partial(model.logits, [strip.pixels]))
-        timed("decoding", partial(decode, logits, boxes, model.temperature))
-    return {
-        name: {"median_ms": float(np.median(times)), "p95_ms": float(np.quantile(times, 0.95))}
-        for name, times in took.items()
-    }
+        ((logits, boxes),) = took["network"].of(partial(model.logits, [strip.pixels]))
+        took["decoding"].of(partial(decode, logits, boxes, model.temperature))
+    return {name: times.figures() for name, times in took.items()}
 
 
 # ---- pages
@@ -276,10 +277,10 @@ def of_photos(engines: Sequence[Engine], photos: Sequence[Sudoku], rounds: int) 
         result["engines"][name] = {
             "filled_right": share(filled),
             "empty_left_empty": share(empty),
-            **turn.times(),
+            **turn.times.figures(),
             "photos": {
-                photo.path.name: {"right": int(cells.sum()), "median_ms": 1000 * float(np.median(seconds))}
-                for photo, cells, seconds in zip(photos, right, zip(*turn.clock, strict=True), strict=True)
+                photo.path.name: {"right": int(cells.sum()), "median_ms": median}
+                for photo, cells, median in zip(photos, right, turn.by_file(), strict=True)
             },
         }
     return result

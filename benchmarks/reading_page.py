@@ -19,6 +19,7 @@ from engines import Engines
 from inkdigits import Reader
 
 OURS = "inkdigits"
+STAGE_TIMES = (("median", "median_ms"), ("95% below", "p95_ms"), ("processor, median", "processor_ms"))
 STAGES = ("opening", "preprocessing", "network", "decoding", "in total")
 
 
@@ -102,7 +103,7 @@ def number_parts(name: str, figures: dict[str, Any]) -> list[str]:
             ["", *STAGES],
             [
                 [f"{label}, ms", *(f"{figures['stages'][stage][key]:.2f}" for stage in STAGES)]
-                for label, key in (("median", "median_ms"), ("95% below", "p95_ms"))
+                for label, key in STAGE_TIMES
             ],
         ),
         "Exact match by the number of digits:",
@@ -121,12 +122,25 @@ def engine_table(engines: dict[str, Any]) -> str:
             f"{e['median_ms']:.1f}",
             f"{e['p95_ms']:.1f}",
             f"{e['processor_ms']:.1f}",
-            f"{e['median_ms'] / ours['median_ms']:.1f}",
+            times_ours(e, ours),
         ]
         for name, e in engines.items()
     ]
-    headings = ["", "exact", "character errors", "ms, median", "95% below", "processor ms", "times ours"]
+    headings = [
+        "",
+        "exact",
+        "character errors",
+        "ms, median",
+        "95% below",
+        "processor ms",
+        "times ours (clock, processor)",
+    ]
     return table(headings, rows)
+
+
+def times_ours(engine: dict[str, Any], ours: dict[str, Any]) -> str:
+    """How often ours fits into its time."""
+    return ", ".join(f"{engine[key] / ours[key]:.1f}" for key in ("median_ms", "processor_ms"))
 
 
 def by_digits_table(engines: dict[str, Any]) -> str:
@@ -149,7 +163,7 @@ def photo_parts(figures: dict[str, Any]) -> list[str]:
             "none there" if e["empty_left_empty"] is None else f"{e['empty_left_empty']:.1%}",
             f"{e['median_ms']:,.0f}",
             f"{e['processor_ms']:,.0f}",
-            f"{e['median_ms'] / ours['median_ms']:.1f}",
+            times_ours(e, ours),
         ]
         for name, e in engines.items()
     ]
@@ -162,7 +176,15 @@ def photo_parts(figures: dict[str, Any]) -> list[str]:
     return [
         f"## Photos of pages: {len(photos)} sudokus, {figures['cells']:,} cells",
         table(
-            ["", "filled cells right", "empty left empty", "ms, median", "processor ms", "times ours"], rows
+            [
+                "",
+                "filled cells right",
+                "empty left empty",
+                "ms, median",
+                "processor ms",
+                "times ours (clock, processor)",
+            ],
+            rows,
         ),
         fill(said, 120),
         "Cells right, and seconds, of each photo:",
