@@ -146,7 +146,7 @@ class Recogniser:
 
 def _is_splinter(grey: Grey) -> bool:
     """Whether a picture is so slim that nothing would be left of it at a strip's height."""
-    return 2 * HEIGHT * grey.shape[1] < grey.shape[0]
+    return bool(2 * HEIGHT * grey.shape[1] < grey.shape[0])
 
 
 def _evidence(lines: Sequence[Line]) -> float:
