@@ -54,7 +54,7 @@ def find_cells(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[in
     """
     labels, boxes = _enclosed(_drawn(level, plumb, shape), size)
     neighbours = _neighbours(labels, boxes)
-    grid, row, column = _placed(neighbours, len(boxes))
+    grid, row, column = _placed(neighbours, boxes)
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     small = (width <= SMALL * size) & (height <= SMALL * size)
     comb = np.zeros(len(boxes), dtype=bool)
@@ -135,13 +135,15 @@ def _neighbours(labels: Labels, boxes: Numbers) -> tuple[NDArray[np.int64], NDAr
 
 
 def _placed(
-    neighbours: tuple[NDArray[np.int64], NDArray[np.int64]], count: int
+    neighbours: tuple[NDArray[np.int64], NDArray[np.int64]], boxes: Numbers
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Grid, row and column of each cell, by walking from neighbour to neighbour."""
+    count = len(boxes)
     links: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
-    for found, (down, across) in zip(neighbours, ((0, 1), (1, 0)), strict=True):
+    for found, axis in zip(neighbours, (0, 1), strict=True):
         for cell in np.flatnonzero(found >= 0).tolist():
             other = int(found[cell])
+            down, across = (0, 1) if axis == 0 else (1, 0)
             links[cell].append((other, down, across))
             links[other].append((cell, -down, -across))
     grid, row, column = (np.full(count, -1, np.int64) for _ in range(3))
@@ -149,23 +151,50 @@ def _placed(
     for first in range(count):
         if grid[first] >= 0 or not links[first]:
             continue
-        members = _walked(first, links)
-        cells = np.array(list(members))
-        places = np.array(list(members.values()))
-        grid[cells] = number
-        row[cells], column[cells] = places[:, 0] - places[:, 0].min(), places[:, 1] - places[:, 1].min()
+        members = np.array(_walked(first, links))
+        grid[members] = number
+        row[members], column[members] = _steps(members, links, boxes)
         number += 1
     return grid, row, column
 
 
-def _walked(first: int, links: list[list[tuple[int, int, int]]]) -> dict[int, tuple[int, int]]:
-    """Every cell that can be reached from the first, with rows down and columns right of it."""
+def _steps(
+    members: NDArray[np.int64], links: list[list[tuple[int, int, int]]], boxes: Numbers
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of each cell of one grid, from 0.
+
+    A cell as wide as several others counts for as many columns, if most are equally wide; the same for rows.
+    """
+    sides = np.stack([boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
+    usual = np.median(sides[members], axis=0)
+    equal = (np.abs(sides[members] / usual - 1) < 0.25).mean(0) > 0.6
+    spans = np.where(equal, np.maximum(1, np.round(sides / usual)), 1).astype(np.int64)
+    plain = (spans == 1).all(1)
+    first = int(members[np.argmax(plain[members])])
     places = {first: (0, 0)}
     waiting = deque([first])
     while waiting:
         cell = waiting.popleft()
+        row, column = places[cell]
         for other, down, across in links[cell]:
             if other not in places:
-                places[other] = (places[cell][0] + down, places[cell][1] + across)
+                # to the right it is as far as this cell is wide, to the left as far as the other one is
+                rows = down * int(spans[cell if down > 0 else other, 0])
+                columns = across * int(spans[cell if across > 0 else other, 1])
+                places[other] = (row + rows, column + columns)
+                # whoever is as large as most is asked first: what counts double is easily counted wrong
+                waiting.appendleft(other) if plain[other] else waiting.append(other)
+    found = np.array([places[cell] for cell in members.tolist()])
+    found -= found.min(0)
+    return found[:, 0], found[:, 1]
+
+
+def _walked(first: int, links: list[list[tuple[int, int, int]]]) -> list[int]:
+    """Every cell that can be reached from the first."""
+    seen, waiting = {first}, [first]
+    while waiting:
+        for other, _, _ in links[waiting.pop()]:
+            if other not in seen:
+                seen.add(other)
                 waiting.append(other)
-    return places
+    return sorted(seen)

@@ -30,8 +30,7 @@ class Lie:
     Attributes:
         skew: degrees by which lines fall to the right, or, on a page lying sideways, by which its columns lean.
         size: px of the working page; the longer side of most characters.
-        level: evidence that lines of writing run across; negative when they run down. Beyond 2 either way it is
-            hardly ever wrong, within 1 it says nothing.
+        level: a first guess at what `level_of` will say, from ink that stands free of printed lines.
     """
 
     skew: float
@@ -61,28 +60,53 @@ def _lie_in(mask: Grey) -> Lie:
     told = (area <= 0.65 * width * height + 6) & (longer >= 5)  # neither solid areas nor specks tell of lines
     told[0] = False
     writing = told & (longer <= max(60, 0.12 * max(mask.shape))) & (longer < 6 * shorter)
-    size = float(np.quantile(longer[writing], 0.8)) if writing.sum() >= 3 else 0.0
-    skew = skew_of(*_points(told, labels))
-    characters = writing & (longer > 0.5 * size) & (longer < 2 * size)
-    return Lie(skew, size, _level(characters, width, height, labels, skew))
+    size = float(np.quantile(longer[writing], 0.65)) if writing.sum() >= 3 else 0.0
+    corners = np.stack([boxes[:, 0], boxes[:, 1], boxes[:, 0] + width, boxes[:, 1] + height], axis=1)
+    return Lie(skew_of(*_points(told, labels)), size, level_of(corners[writing], size) if size else 0.0)
 
 
-def _level(characters: Flags, width: Numbers, height: Numbers, labels: NDArray[np.int32], skew: float) -> float:
-    """Evidence that lines run across: characters are higher than wide, and pile up in rows more than in columns."""
+def level_of(boxes: Numbers, size: float) -> float:
+    """Evidence that lines of writing run across; negative when they run down.
+
+    Characters are higher than wide, and their middles share rows more than columns. Beyond 2 either way the
+    answer is hardly ever wrong; near 0 it says nothing, as on a page with three zeros.
+
+    Args:
+        boxes: `float64 (n, 4)`, x0, y0, x1, y1 of pieces of ink, printed lines left out.
+        size: px, of most characters.
+    """
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    longer = np.maximum(width, height)
+    slim = np.log(height / width)
+    # neither specks, strokes, words nor drawings
+    characters = (longer > 0.4 * size) & (longer < 2 * size) & (np.abs(slim) < 1.2)
     if characters.sum() < 3:
         return 0.0
-    slim = np.log(height[characters] / width[characters])
-    slim = slim[np.abs(slim) < 1.2]  # neither strokes nor words
-    aspect = float(slim.mean() / (slim.std() / np.sqrt(len(slim)) + 0.02)) if len(slim) > 2 else 0.0
-    x, y = _points(characters, labels)
-    around, away = skew + np.array([-1.0, 0.0, 1.0]), skew + np.array([-15.0, -11.0, -7.0, 7.0, 11.0, 15.0])
-    rows, columns = (
-        float(piled(along, across, around).max() / np.median(piled(along, across, away)))
-        for along, across in ((x, y), (-y, x))
-    )
-    piles = float(np.log(rows / columns))
-    # in a grid of single digits, slim as they are, columns pile up a little more than rows
-    return 0.5 * aspect + 5 * float(np.sign(piles) * max(0.0, abs(piles) - 0.35))
+    slim, chosen = slim[characters], boxes[characters]
+    aspect = float(slim.mean() / (slim.std() / np.sqrt(len(slim)) + 0.03))
+    x, y = (chosen[:, 0] + chosen[:, 2]) / 2, (chosen[:, 1] + chosen[:, 3]) / 2
+    return 0.5 * aspect + 2 * float(np.log(_shared(y, 0.3 * size) / _shared(x, 0.3 * size)))
+
+
+def size_of(boxes: Numbers, size: float) -> float:
+    """The size of the writing, once printed lines are out of the way: they hide it where they touch it.
+
+    Args:
+        boxes: `float64 (n, 4)`, x0, y0, x1, y1 of pieces of ink.
+        size: px, what it was taken for.
+    """
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    longer, slim = np.maximum(width, height), np.abs(np.log(height / width))
+    single = (longer > 0.25 * size) & (longer < 2.5 * size) & (slim > 0.1) & (slim < 1.5)
+    return float(np.quantile(longer[single], 0.75)) if single.sum() >= 3 else size
+
+
+def _shared(places: Numbers, width: float) -> float:
+    """How much oftener places fall into the same strip of `width` than if they were spread evenly; 1 if not at all."""
+    strips = ((places - places.min()) / width).astype(np.intp)
+    counts = np.bincount(strips).astype(np.float64)
+    count = len(places)
+    return float(counts @ counts) / (count + count * (count - 1) / len(counts))
 
 
 def _points(chosen: Flags, labels: NDArray[np.int32]) -> tuple[Numbers, Numbers]:

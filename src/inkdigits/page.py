@@ -1,12 +1,12 @@
-"""A page to its numbers: light evened, turned upright, printed lines removed, ink grouped. Reads nothing itself.
+"""A page to its numbers: light evened, turned upright, printed lines removed, ink grouped. Reads none of it.
 
-The steps lie beside this file: `light`, `orientation`, `rulings` (with `wiping`), `pieces`, `cells`, `grouping`,
-`crops`. What comes out are candidates: words, print and drawings of a number's size are among them.
+The steps lie beside this file: `light`, `orientation`, `rulings` (with `wiping`), `pieces`, `cells`, `parting`,
+`grouping`, `crops`. What comes out are candidates: words, print and drawings of a number's size are among them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from inkdigits.cells import find_cells
 from inkdigits.crops import Affine, Sheet, centred, cut
 from inkdigits.grouping import Group, find_groups
-from inkdigits.light import Evened, even_light, ink_mask, reduced
-from inkdigits.orientation import Lie, lie_of
+from inkdigits.light import even_light, ink_mask, reduced
+from inkdigits.orientation import Lie, level_of, lie_of, size_of
 from inkdigits.parting import part
 from inkdigits.pieces import Pieces, find_pieces
 from inkdigits.results import Box
 from inkdigits.rulings import Rulings, find_rulings
 
 MOST_LINES = 2000  # candidates; what comes after them in reading order is left out
-SURE = 2.0  # evidence for lines running across or down from which on the other isn't worth trying
+SURE = 1.5  # evidence for lines running across or down from which on the other isn't worth trying
 
 Grey = NDArray[np.uint8]
 
@@ -56,10 +56,11 @@ class Page:
     Attributes:
         grey: `uint8 (H, W)`, turned by quarters so that its lines run across; its skew is left as it is.
         lines: in reading order.
-        turned: degrees clockwise, 0, 90, 180 or 270, by which `grey` is turned against the page that was given.
+        turned: degrees clockwise, 0, 90, 180 or 270, by which `grey` is turned against the page given.
         skew: degrees by which its lines fall to the right.
-        doubts: other values of `turned` that the ink allows, likeliest first. Geometry doesn't tell numbers from
-            numbers upside down: read some lines, and if they are no good, try `find_lines(…, turned=…)` of these.
+        doubts: other values of `turned` that the ink allows, likeliest first. Geometry can't tell numbers from
+            numbers upside down: read some lines, and again `turn(line.pixels, 180)`; if those are surer, begin
+            again with `find_lines(…, turned=…)`.
         cut: whether there were more than `MOST_LINES`.
     """
 
@@ -71,6 +72,23 @@ class Page:
     cut: bool
 
 
+@dataclass(frozen=True)
+class _Ink:
+    """What was found on the straightened copy of a page.
+
+    Attributes:
+        rulings: printed lines.
+        pieces: of the other ink.
+        to_copy: affine from points of the straightened copy to points of the copy as it was.
+        size: px, of most characters.
+    """
+
+    rulings: Rulings
+    pieces: Pieces
+    to_copy: Affine
+    size: float
+
+
 def find_lines(grey: Grey, turned: int | None = None) -> Page:
     """The numbers of a page, or what may be numbers, in reading order.
 
@@ -80,18 +98,16 @@ def find_lines(grey: Grey, turned: int | None = None) -> Page:
             lines run across (0) or down (90).
     """
     work, factor = reduced(grey)
-    evened = even_light(work)
-    lie = lie_of(evened.contrast)
-    quarter, doubts = _turn(lie, turned)
-    upright, contrast = turn(grey, quarter), turn(evened.contrast, quarter)
-    contrast, to_page = _straightened(contrast, lie.skew, factor)
-    mask = ink_mask(contrast)
-    rulings = find_rulings(contrast, mask, lie.size)
-    pieces = find_pieces(rulings, contrast, lie.size)
-    cells = find_cells(rulings.level, rulings.plumb, mask.shape, lie.size)
-    pieces, cell = part(pieces, cells, lie.size)
-    groups = find_groups(pieces, cells, cell, rulings.plumb, lie.size)
-    sheet = Sheet(upright, to_page, rulings.removed, pieces.labels, _owners(pieces, groups))
+    contrast = even_light(work).contrast
+    lie = lie_of(contrast)
+    quarter, ink, doubts = _upright(contrast, lie, turned)
+    upright = turn(grey, quarter)
+    to_page = ink.to_copy * factor
+    to_page[:, 2] += _left_off(grey.shape, factor, quarter)
+    cells = find_cells(ink.rulings.level, ink.rulings.plumb, ink.rulings.ink.shape, ink.size)
+    pieces, cell = part(ink.pieces, cells, ink.size)
+    groups = find_groups(pieces, cells, cell, ink.rulings.plumb, ink.size)
+    sheet = Sheet(upright, to_page, ink.rulings.removed, pieces.labels, _owners(pieces, groups))
     lines = tuple(_line(sheet, number, group) for number, group in enumerate(groups[:MOST_LINES]))
     return Page(upright, lines, quarter, lie.skew, doubts, len(groups) > MOST_LINES)
 
@@ -101,27 +117,48 @@ def turn(picture: Grey, degrees: int) -> Grey:
     return np.ascontiguousarray(np.rot90(picture, -degrees // 90)) if degrees else picture
 
 
-def _turn(lie: Lie, turned: int | None) -> tuple[int, tuple[int, ...]]:
-    """By how much to turn a page, and by how much else it may be."""
+def _upright(contrast: Grey, lie: Lie, turned: int | None) -> tuple[int, _Ink, tuple[int, ...]]:
+    """By how much to turn a page, its ink then, and by how much else it may have to be turned."""
     if turned is not None:
-        return turned % 360, ()
-    across, down = (0, 180), (90, 270)
-    first, second = (across, down) if lie.level >= 0 else (down, across)
-    return first[0], (first[1], *(() if abs(lie.level) >= SURE else second))
+        return turned % 360, _ink_of(turn(contrast, turned % 360), lie), ()
+    guess = 90 if lie.level < -1 else 0
+    ink = _ink_of(turn(contrast, guess), lie)
+    level = level_of(ink.pieces.boxes, ink.size)
+    quarter = guess if level >= 0 else 90 - guess
+    if quarter != guess:
+        ink = _ink_of(turn(contrast, quarter), lie)
+    others = (90 - quarter, 270 - quarter) if abs(level) < SURE else ()
+    return quarter, ink, (quarter + 180, *others)
 
 
-def _straightened(contrast: Grey, skew: float, factor: int) -> tuple[Grey, Affine]:
-    """The copy with level lines, and the affine from its points to those of the page."""
+def _ink_of(contrast: Grey, lie: Lie) -> _Ink:
+    """Straightens a copy, takes its printed lines out, and finds the pieces of ink that are left."""
+    straight, to_copy = _straightened(contrast, lie.skew)
+    rulings = find_rulings(straight, ink_mask(straight), lie.size)
+    pieces = find_pieces(rulings, straight, lie.size)
+    return _Ink(rulings, pieces, to_copy, size_of(pieces.boxes, lie.size))
+
+
+def _straightened(contrast: Grey, skew: float) -> tuple[Grey, Affine]:
+    """A copy with level lines, and the affine from its points to those of the copy as it was."""
     height, width = contrast.shape
     if not skew:
-        return contrast, np.array([[factor, 0, 0], [0, factor, 0]], np.float64)
+        return contrast, np.eye(2, 3)
     c, s = np.cos(np.deg2rad(skew)), np.sin(np.deg2rad(skew))
     size = (int(np.ceil(width * c + height * abs(s))), int(np.ceil(height * c + width * abs(s))))
-    back = np.array([[c, -s], [s, c]])  # a level direction of the copy falls to the right on the page
+    back = np.array([[c, -s], [s, c]])  # what is level on the straightened copy falls to the right on the other
     offset = np.array([width, height]) / 2 - back @ np.array(size) / 2
     to_copy = np.column_stack([back, offset])
-    level = cv2.warpAffine(contrast, centred(to_copy), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return np.asarray(level, np.uint8), to_copy * factor
+    level = cv2.warpAffine(
+        contrast, centred(to_copy), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return np.asarray(level, np.uint8), to_copy
+
+
+def _left_off(shape: tuple[int, ...], factor: int, quarter: int) -> tuple[int, int]:
+    """Columns and rows of the turned page before its copy begins: the copy left off what `factor` doesn't divide."""
+    below, right = shape[0] % factor, shape[1] % factor
+    return {0: (0, 0), 90: (below, 0), 180: (right, below), 270: (0, right)}[quarter]
 
 
 def _owners(pieces: Pieces, groups: list[Group]) -> NDArray[np.int64]:

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.wiping import Flags, Grey, Line, Numbers, profile_of, wipe
+from inkdigits.boxes import MEETING, completed, joined
+from inkdigits.wiping import Flags, Grey, Line, extended, followed_closely, profile_of, smoothed, wipe
 
 MOST_LINES = 400  # in each direction: a page of stripes has more; the longest are taken
 FAINTEST_LINE = 10  # of 255; along a whole line less contrast is enough than for a stroke
 LONG = 4.0  # times the size of the writing: no stroke is so long and straight
-SHORT = 1.0  # times the size of the writing: sides of a box are no shorter
-MEETING = 2.5  # px between the end of a side and the side that it meets
+SHORT = 0.7  # times the size of the writing: sides of a box are no shorter
 LOOKED_AT = 250  # columns of a line, to see whether it is one
 UNBROKEN = 0.88  # of its length along which a line keeps nearly half of its usual contrast
 THIN = 0.6  # of its length along which a line is no thicker than it usually is; the rest may be writing
@@ -58,9 +58,24 @@ def find_rulings(contrast: Grey, mask: Grey, size: float) -> Rulings:
         size: px, of most characters.
     """
     turned = _turned(contrast), _turned(mask)
-    across, down = _likely(_outlined(contrast, size), _outlined(turned[0], size), size)
-    level, plumb = _followed(across, contrast, mask, size), _followed(down, *turned, size)
-    level, plumb = _joined(level, plumb, size)
+    outlines = _thin(_outlined(contrast, size), size), _thin(_outlined(turned[0], size), size)
+    met = _ends_met(*outlines), _ends_met(*outlines[::-1])
+    sheets = ((contrast, mask), turned)
+    level, plumb = (
+        _followed(_chosen(some, count, 2, size), sheet, size)
+        for some, count, sheet in zip(outlines, met, sheets, strict=True)
+    )
+    found = joined(level, plumb, LONG * size)
+    if any(len(line.course) < LONG * size for lines in found for line in lines):
+        # there are boxes; writing may hide some of their sides in part
+        more = (
+            _followed(_chosen(some, count, 1, size), sheet, size)
+            for some, count, sheet in zip(outlines, met, sheets, strict=True)
+        )
+        level, plumb = ((*known, *new) for known, new in zip((level, plumb), more, strict=True))
+        level, plumb = completed(level, plumb, (mask, turned[1]), size)
+        found = joined(level, plumb, LONG * size)
+    level, plumb = found
     ink = mask.copy()
     for line in level:
         wipe(ink, line)
@@ -85,36 +100,45 @@ def _shortest(size: float) -> int:
 
 
 def _thickest(size: float) -> int:
-    return max(5, round(0.18 * size))
+    return max(6, round(0.24 * size))
 
 
-def _likely(
-    across: list[Outline], down: list[Outline], size: float
-) -> tuple[list[Outline], list[Outline]]:
-    """Long outlines, and short ones that end at one of the other direction: the others needn't be looked at."""
-    kept = []
-    for own, others in ((across, down), (down, across)):
-        boxes = np.array([box for box, _ in own], np.float64).reshape(-1, 4)
-        other = np.array([box for box, _ in others], np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]]
-        near = MEETING + 2
-        middle = boxes[:, 1] + boxes[:, 3] / 2
-        met = np.ones(len(boxes), dtype=bool)
-        for end in (boxes[:, 0], boxes[:, 0] + boxes[:, 2]):
-            beside = np.abs(2 * (end[:, None] - other[:, 0]) - other[:, 2]) <= other[:, 2] + 2 * near
-            along = np.abs(2 * (middle[:, None] - other[:, 1]) - other[:, 3]) <= other[:, 3] + 2 * near
-            met &= (beside & along).any(1)
-        long = boxes[:, 2] * COARSE >= LONG * size
-        kept.append([own[i] for i in np.flatnonzero(met | long)])
-    return kept[0], kept[1]
+def _thin(found: list[Outline], size: float) -> list[Outline]:
+    """Those that are no higher than a line that is steep, bent, and crossed by writing."""
+    most = 2 * _thickest(size) + 8
+    return [piece for piece in found if piece[0][3] * COARSE <= most + STEEPEST * piece[0][2] * COARSE]
 
 
-def _followed(found: list[Outline], contrast: Grey, mask: Grey, size: float) -> tuple[Line, ...]:
-    """The printed lines among outlines."""
-    courses = (_course(box, outline, _shortest(size), _thickest(size)) for box, outline in found)
-    lines = (
-        _measured(line, contrast, mask, _thickest(size), LONG * size) for line in courses if line is not None
-    )
-    return tuple(line for line in lines if line is not None)
+def _ends_met(own: list[Outline], others: list[Outline]) -> NDArray[np.intp]:
+    """How many ends of each outline lie at one of the other direction: 0, 1 or 2."""
+    boxes = np.array([box for box, _ in own], np.float64).reshape(-1, 4)
+    other = np.array([box for box, _ in others], np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    near = MEETING / COARSE + 1
+    middle = boxes[:, 1] + boxes[:, 3] / 2
+    met = np.zeros(len(boxes), np.intp)
+    for end in (boxes[:, 0], boxes[:, 0] + boxes[:, 2]):
+        beside = np.abs(2 * (end[:, None] - other[:, 0]) - other[:, 2]) <= other[:, 2] + 2 * near
+        along = np.abs(2 * (middle[:, None] - other[:, 1]) - other[:, 3]) <= other[:, 3] + 2 * near
+        met += (beside & along).any(1)
+    return met
+
+
+def _chosen(found: list[Outline], met: NDArray[np.intp], ends: int, size: float) -> list[Outline]:
+    """Outlines with so many ends met; long ones are among those with two."""
+    long = np.array([box[2] * COARSE >= LONG * size for box, _ in found], dtype=bool)
+    chosen = (met == ends) & ~long if ends < 2 else (met == ends) | long
+    return [found[i] for i in np.flatnonzero(chosen)]
+
+
+def _followed(found: list[Outline], sheet: tuple[Grey, Grey], size: float) -> tuple[Line, ...]:
+    """The printed lines among outlines, on a sheet of contrast and ink."""
+    lines: list[Line] = []
+    for box, outline in found:
+        course = _course(box, outline, _shortest(size), _thickest(size))
+        if course is not None:
+            parts = _unbroken(course, sheet[0], _shortest(size))
+            lines += [line for part in parts if (line := _measured(part, sheet[1], size)) is not None]
+    return tuple(lines)
 
 
 def _coarser(contrast: Grey, by: int) -> Grey:
@@ -143,14 +167,17 @@ def _course(box: Sequence[int], outline: NDArray[np.int32], shortest: int, thick
     cv2.drawContours(here, [outline], -1, 1, cv2.FILLED, offset=(-x, -y))
     count = here.sum(0, dtype=np.float64)
     usual = _quantile(count, 0.3)
-    alone = count <= max(1.6 * usual + 1, usual + 2)
-    first, last = _ends(alone, shortest // COARSE // 2)
-    if (last - first) * COARSE < shortest or alone[first:last].mean() < 0.5:
+    alone = (count > 0) & (count <= usual + 1)
+    runs = _runs(alone, 4)
+    if not runs:
+        return None
+    first, last = runs[0][0], runs[-1][1]
+    if (last - first) * COARSE < shortest or alone[first:last].mean() < 0.3:
         return None
     known = np.flatnonzero(alone[first:last]) + first
     middle = (np.arange(h, dtype=np.float64) @ here) / np.maximum(count, 1)
     course = np.interp(np.arange(first, last), known, middle[known])
-    smooth = _smoothed(course, max(5, (last - first) // 20))
+    smooth = smoothed(course, max(5, (last - first) // 20))
     thickness = (usual - 2) * COARSE
     steep = abs(smooth[-1] - smooth[0]) > STEEPEST * len(course) + 2
     if steep or np.abs(course - smooth).mean() > 0.6 or thickness > thickest + 2:
@@ -160,35 +187,53 @@ def _course(box: Sequence[int], outline: NDArray[np.int32], shortest: int, thick
     return Line((x + first) * COARSE, (finer + 0.5) * COARSE - 0.5, max(1.0, thickness))
 
 
-def _ends(flags: Flags, least: int) -> tuple[int, int]:
-    """Begin of the first and end of the last run of at least `least` flags; (0, 0) for none."""
+def _runs(flags: Flags, least: int) -> list[tuple[int, int]]:
+    """Begin and end of each run of at least `least` flags."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    firsts, lasts = edges[::2], edges[1::2]
-    long = lasts - firsts >= max(1, least)
-    return (int(firsts[long][0]), int(lasts[long][-1])) if long.any() else (0, 0)
+    return [
+        (int(first), int(last))
+        for first, last in zip(edges[::2], edges[1::2], strict=True)
+        if last - first >= max(1, least)
+    ]
 
 
-def _measured(line: Line, contrast: Grey, mask: Grey, thickest: int, long: float) -> Line | None:
-    """The line with its own thickness and ends; None when it has gaps or changes its thickness, as no print does."""
+def _unbroken(line: Line, contrast: Grey, shortest: int) -> list[Line]:
+    """The line without what is no line at its ends; its parts, where gaps part it, as the sides of boxes in a row."""
     line = Line(line.start, line.course[: contrast.shape[1] - line.start], line.thickness)
     strength = _strength(contrast, line)
     strong = strength > 0.45 * _quantile(strength, 0.5)
-    first, last = _ends(strong, 6)
-    if last <= first or strong[first:last].mean() < UNBROKEN:
-        return None
-    line = Line(line.start + first, line.course[first:last], line.thickness)
+    runs = _runs(strong, 6)
+    if not runs:
+        return []
+    first, last = runs[0][0], runs[-1][1]
+    if strong[first:last].mean() >= UNBROKEN:
+        runs = [(first, last)]
+    return [
+        Line(line.start + begin, line.course[begin:end], line.thickness)
+        for begin, end in runs
+        if end - begin >= shortest
+    ]
+
+
+def _measured(line: Line, mask: Grey, size: float) -> Line | None:
+    """The line with its own thickness and course; None when its thickness changes, as print's doesn't."""
     thick = profile_of(mask, line, LOOKED_AT).thickness()
     inked = thick[thick > 0]
+    is_long = len(line.course) >= LONG * size
     if len(inked) < 0.2 * len(thick):  # fainter than ink
-        return Line(line.start, line.course, 1.0) if last - first >= long else None
+        return Line(line.start, line.course, 1.0) if is_long else None
     thickness = _quantile(inked, 0.3)
     thin = float((inked <= 1.6 * thickness + 1.5).mean())
     rough = float(np.abs(np.diff(inked)).mean()) if len(inked) > 1 else 0.0
-    if thickness > thickest or thin < THIN or rough > ROUGH:
+    if thickness > _thickest(size) or rough > ROUGH:
         return None
-    if last - first < long and len(inked) < 0.9 * len(thick):  # a row of a printed tint's dots
+    # short ones must be sides of boxes; a digit in each may touch much of them; a tint's dots are no side
+    if thin < THIN if is_long else thin < THIN / 2 or len(inked) < 0.9 * len(thick):
         return None
-    return Line(line.start, line.course, thickness)
+    line = extended(mask, followed_closely(mask, Line(line.start, line.course, thickness)), round(2 * size))
+    chord = np.linspace(line.course[0], line.course[-1], len(line.course))
+    bent = float(np.abs(line.course - chord).max())
+    return line if is_long or bent <= 1.5 + 0.02 * len(chord) else None
 
 
 def _strength(contrast: Grey, line: Line) -> Grey:
@@ -204,43 +249,9 @@ def _quantile(values: NDArray[np.generic], share: float) -> float:
     return float(np.sort(values)[int(share * (len(values) - 1))])
 
 
-def _smoothed(course: Numbers, width: int) -> Numbers:
-    """Moving average whose ends run on straight."""
-    width = min(width | 1, (len(course) - 1) | 1)
-    if width < 3:
-        return course
-    half = width // 2
-    slope = (course[-1] - course[0]) / max(1, len(course) - 1)
-    before = course[0] - slope * np.arange(half, 0, -1)
-    after = course[-1] + slope * np.arange(1, half + 1)
-    whole = np.concatenate([before, course, after])
-    return np.convolve(whole, np.full(width, 1 / width), "valid")[: len(course)]
-
-
-def _joined(
-    level: tuple[Line, ...], plumb: tuple[Line, ...], size: float
-) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
-    """Long lines, and short ones whose both ends meet a line of the other direction; again, until none is lost."""
-    while True:
-        level_left = tuple(line for line in level if len(line.course) >= LONG * size or _held(line, plumb))
-        plumb_left = tuple(line for line in plumb if len(line.course) >= LONG * size or _held(line, level_left))
-        if len(level_left) == len(level) and len(plumb_left) == len(plumb):
-            return level, plumb
-        level, plumb = level_left, plumb_left
-
-
-def _held(line: Line, others: tuple[Line, ...]) -> bool:
-    """Whether both ends of a line meet lines of the other direction."""
-    ends = ((line.start, line.course[0]), (line.end - 1, line.course[-1]))
-    return all(any(_meets(other, place, along) for other in others) for place, along in ends)
-
-
-def _meets(line: Line, across: float, along: float) -> bool:
-    """Whether a line comes to a point, given across and along its direction."""
-    near = line.thickness / 2 + MEETING
-    if not line.start - near <= along <= line.end + near:
-        return False
-    return abs(line.at(along) - across) <= near
+def _quantile(values: NDArray[np.generic], share: float) -> float:
+    """As `np.quantile`, the lower neighbour; several times as fast for a few values."""
+    return float(np.sort(values)[int(share * (len(values) - 1))])
 
 
 def _turned(picture: Grey) -> Grey:

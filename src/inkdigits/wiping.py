@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SOFT_EDGE = 1.5  # px by which a line's ink may reach beyond its thickness
+SOFT_EDGE = 1.2  # px by which a line's ink may reach beyond its thickness
+THIN = 5  # px
 
 Grey = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
@@ -35,7 +36,7 @@ class Line:
 
     def at(self, column: float) -> float:
         """The row of its middle at a column; beyond its ends, that of the end."""
-        return float(self.course[int(np.clip(round(column) - self.start, 0, len(self.course) - 1))])
+        return float(self.course[min(max(round(column) - self.start, 0), len(self.course) - 1)])
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,71 @@ def profile_of(mask: Grey, line: Line, most: int | None = None) -> Profile:
     return Profile(rows, columns, ink, zone, above, below)
 
 
+def followed_closely(mask: Grey, line: Line) -> Line:
+    """The line on its course through the ink: through the middle of it where there is nothing but the line.
+
+    Args:
+        mask: `uint8 (h, w)`, ink 255.
+        line: about where it runs, and how thick it is.
+    """
+    profile = profile_of(mask, line)
+    own = profile.ink[profile.zone]
+    count = own.sum(0)
+    bare = (count > 0) & (profile.thickness() <= 1.3 * line.thickness + SOFT_EDGE)
+    if bare.mean() < 0.2:
+        return line
+    lowest = profile.zone.start + len(own) - 1 - own[::-1].argmax(0) + profile.below
+    highest = profile.zone.start + own.argmax(0) - profile.above
+    middle = (lowest + highest) / 2 - len(profile.ink) // 2 + np.round(line.course)
+    places = np.flatnonzero(bare)
+    course = np.interp(np.arange(len(line.course)), places, middle[places])
+    return Line(line.start, smoothed(course, max(9, min(41, len(course) // 10))), line.thickness)
+
+
+def extended(mask: Grey, line: Line, most: int) -> Line:
+    """The line with what goes on straight beyond its ends, where writing beside it had hidden it.
+
+    Args:
+        mask: `uint8 (h, w)`, ink 255.
+        line: as far as it is known.
+        most: px to look on.
+    """
+    back = max(2, min(len(line.course) - 1, 2 * most))
+    slope = (line.course[-1] - line.course[-1 - back]) / back, (line.course[back] - line.course[0]) / back
+    steps = np.arange(1, most + 1)
+    after = _inked_steps(mask, line.end - 1 + steps, line.course[-1] + slope[0] * steps)
+    before = _inked_steps(mask, line.start - steps, line.course[0] - slope[1] * steps)
+    course = [line.course[0] - slope[1] * steps[:before][::-1], line.course]
+    course.append(line.course[-1] + slope[0] * steps[:after])
+    return Line(line.start - before, np.concatenate(course), line.thickness)
+
+
+def _inked_steps(mask: Grey, columns: NDArray[np.intp], rows: Numbers) -> int:
+    """How many steps on there is ink, but for a pixel here and there."""
+    inside = (columns >= 0) & (columns < mask.shape[1]) & (rows >= 0) & (rows < mask.shape[0] - 0.5)
+    count = int(inside.argmin()) if not inside.all() else len(inside)
+    ink = mask[np.round(rows[:count]).astype(np.intp), columns[:count]] > 0
+    gaps = np.flatnonzero(~ink)
+    stops = gaps[:-1][np.diff(gaps) == 1]  # two pixels without ink
+    count = int(stops[0]) if len(stops) else count
+    while count and not ink[count - 1]:
+        count -= 1
+    return count
+
+
+def smoothed(course: Numbers, width: int) -> Numbers:
+    """Moving average of about `width` values, whose ends run on straight."""
+    width = min(width | 1, (len(course) - 1) | 1)
+    if width < 3:
+        return course
+    half = width // 2
+    slope = (course[-1] - course[0]) / max(1, len(course) - 1)
+    before = course[0] - slope * np.arange(half, 0, -1)
+    after = course[-1] + slope * np.arange(1, half + 1)
+    whole = np.concatenate([before, course, after])
+    return np.convolve(whole, np.full(width, 1 / width), "valid")[: len(course)]
+
+
 def spread(length: int, most: int) -> NDArray[np.intp]:
     """Places in a row of `length`, all of them or about `most` in eight runs."""
     if length <= most:
@@ -96,20 +162,28 @@ def spread(length: int, most: int) -> NDArray[np.intp]:
 
 
 def wipe(mask: Grey, line: Line) -> None:
-    """Wipes a line that runs across out of a mask, in place; strokes that cross it stay whole.
+    """Wipes a line that runs across out of a mask, in place; strokes that cross or touch it stay whole.
+
+    Where other ink runs along a thin line, as the foot of a 2 may do, line and ink stay: a pixel or two more
+    of ink do no harm. Of thick lines only what a stroke crosses stays.
 
     Args:
         mask: `uint8 (h, w)`, ink 255.
         line: within the mask's columns.
     """
     profile = profile_of(mask, line)
-    most = SOFT_EDGE + 0.3 * line.thickness
-    above, below = profile.above > most, profile.below > most
     gone = profile.ink.copy()
-    gone[:, crossed(above, below, round(line.thickness))] = False
-    # what stands on the line or hangs from it stays, a soft edge goes with the line
-    gone[: profile.zone.start] &= ~above & _next_to(profile.above, profile.zone.start)[::-1]
-    gone[profile.zone.stop :] &= ~below & _next_to(profile.below, len(gone) - profile.zone.stop)
+    gone[: profile.zone.start] &= _next_to(profile.above, profile.zone.start)[::-1]
+    gone[profile.zone.stop :] &= _next_to(profile.below, len(gone) - profile.zone.stop)
+    touched = profile.thickness() > 1.3 * line.thickness + SOFT_EDGE
+    if line.thickness > THIN:
+        above = profile.above > 0.3 * line.thickness + SOFT_EDGE
+        below = profile.below > 0.3 * line.thickness + SOFT_EDGE
+        touched_columns = np.flatnonzero(touched)
+        gone[: profile.zone.start, touched_columns] = False
+        gone[profile.zone.stop :, touched_columns] = False
+        touched = crossed(above, below, round(line.thickness))
+    gone[:, touched] = False
     columns = np.broadcast_to(profile.columns, gone.shape)
     mask[profile.rows[gone], columns[gone]] = 0
 
