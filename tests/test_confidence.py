@@ -1,13 +1,29 @@
-"""Temperatures are recovered, thresholds keep their promise on fresh data, and the rule follows the card."""
+"""Temperatures are recovered, thresholds keep their promise on fresh data, and the rules follow the card."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inkdigits.confidence import Rule, fit_rule, fit_temperature, rule_from_card
-from inkdigits.errors import InvalidWeights
+from inkdigits.alphabet import CLASSES
+from inkdigits.confidence import (
+    MAX_ERROR,
+    LineRule,
+    Rule,
+    fit_line_table,
+    fit_line_temperature,
+    fit_rule,
+    fit_temperature,
+    line_ece,
+    line_rule,
+    rule_from_card,
+)
+from inkdigits.decode import decode
+from inkdigits.errors import InvalidWeights, UsageError
 from inkdigits.model import softmax
 
 
@@ -116,3 +132,113 @@ def test_too_little_data_accepts_nothing() -> None:
     assert fit_rule(softmax(logits), labels, wrong=0.001).accept_at == 1
     wrong_labels = (drawn(2_000, seed=6)[1] + 1) % 10
     assert fit_rule(softmax(drawn(2_000, seed=6)[0]), wrong_labels).accept_at == 1
+
+
+def numbers(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidences of numbers, most of them high, and whether each was right: calibrated."""
+    random = np.random.default_rng(seed)
+    confidences = 1 - 10 ** random.uniform(-6, 0, count)
+    return confidences, random.random(count) < confidences
+
+
+def test_the_promise_on_numbers_holds_on_fresh_data() -> None:
+    """At a risk of 5%, two of forty tables may break a promise; with as careful a test, hardly any does."""
+    broken = 0
+    for seed in range(40):
+        card = {"accept_table": fit_line_table(*numbers(6_000, seed))}
+        confidences, right = numbers(40_000, 1_000 + seed)
+        for max_error in (0.05, 0.01, 0.003):
+            accepted = confidences >= line_rule(card, max_error).accept_at
+            assert accepted.mean() > 0.25  # it isn't kept by accepting nothing
+            broken += bool((~right[accepted]).mean() > max_error)
+    assert broken <= 2
+
+
+def test_the_threshold_is_about_the_lowest_that_could_be() -> None:
+    confidences, right = numbers(40_000, 1)
+    accepted = confidences >= line_rule({"accept_table": fit_line_table(confidences, right)}, 0.01).accept_at
+    assert 0.007 < (~right[accepted]).mean() <= 0.01
+
+
+def test_stricter_shares_accept_less_and_the_default_is_1_percent() -> None:
+    card = {"accept_table": fit_line_table(*numbers(20_000, 2))}
+    thresholds = [line_rule(card, share).accept_at for share in (0.2, 0.05, 0.01, 0.002)]
+    assert thresholds == sorted(thresholds)
+    assert line_rule(card) == line_rule(card, MAX_ERROR) == LineRule(thresholds[2])
+
+
+def test_the_table_survives_the_card_s_json() -> None:
+    card = {"accept_table": fit_line_table(*numbers(5_000, 3))}
+    again = json.loads(json.dumps(card))
+    assert line_rule(again, 0.02) == line_rule(card, 0.02)
+    assert len(json.dumps(card)) < 2_500
+
+
+def test_a_promise_that_can_t_be_shown_accepts_nothing() -> None:
+    few = {"accept_table": fit_line_table(*numbers(200, 4))}
+    always_wrong = {"accept_table": fit_line_table(np.full(9_000, 0.9999), np.zeros(9_000, bool))}
+    for card, share in ((few, 0.001), (always_wrong, 0.5), ({}, 0.5), ({"accept_table": []}, 0.5)):
+        rule = line_rule(card, share)
+        assert rule.accept_at == 1
+        assert rule.reason(1.0) == "unsure"
+
+
+def test_the_line_rule_s_reasons() -> None:
+    assert LineRule(0.9).reason(0.9) is None
+    assert LineRule(0.9).reason(0.89) == "unsure"
+    assert LineRule(0.0).reason(0.0) is None
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
+def test_shares_that_can_t_be(share: float) -> None:
+    with pytest.raises(UsageError, match="must lie between 0 and 1"):
+        line_rule({}, share)
+
+
+@pytest.mark.parametrize(
+    "table", [5, [1], [[0.5, 1]], [[0.5, 1, 2]], [[1.5, 3, 1]], [["a", 3, 1]], [[0.5, 3, -1]], None], ids=str
+)
+def test_tables_that_can_t_be(table: Any) -> None:
+    with pytest.raises(InvalidWeights, match="accept_table"):
+        line_rule({"accept_table": table})
+
+
+def test_calibration_error_of_numbers() -> None:
+    assert line_ece(*numbers(100_000, 5)) < 0.01
+    confidences, right = numbers(20_000, 6)
+    assert line_ece(np.full(10, 0.8), np.arange(10) < 6) == pytest.approx(0.2)
+    assert line_ece(np.array([0.05, 1.0]), np.array([False, True]), bins=10) == pytest.approx(0.025)
+    assert line_ece(np.sqrt(confidences), right) > line_ece(confidences, right) + 0.01
+    assert line_ece(np.zeros(0), np.zeros(0, bool)) == 0
+
+
+def drawn_lines(count: int, sharpness: float) -> tuple[list[NDArray[np.float64]], list[str]]:
+    """Lines of three doubtful digits, drawn from their frames' very softmax; then logits times `sharpness`."""
+    random = np.random.default_rng(0)
+    lines, texts = [], []
+    for _ in range(count):
+        logits = np.full((9, len(CLASSES)), -30.0)
+        logits[:, 0] = 0
+        doubts = random.normal(scale=4, size=(3, 10))
+        logits[1:8:3, 0] = -30
+        logits[1:8:3, 1:11] = doubts
+        digits = (softmax(doubts).cumsum(axis=1) < random.random((3, 1))).sum(axis=1)
+        lines.append(logits * sharpness)
+        texts.append("".join(map(str, digits)))
+    return lines, texts
+
+
+@pytest.mark.parametrize("sharpness", [0.7, 2.0])
+def test_the_temperature_of_lines_makes_their_confidence_true(sharpness: float) -> None:
+    lines, texts = drawn_lines(600, sharpness)
+    temperature = fit_line_temperature(lines, texts)
+    assert temperature == pytest.approx(sharpness, rel=0.15)
+    read = [decode(logits, None, temperature) for logits in lines]
+    right = np.array([one.text == text for one, text in zip(read, texts, strict=True)])
+    assert np.mean([one.confidence for one in read]) == pytest.approx(right.mean(), abs=0.05)
+
+
+def test_lines_that_are_all_right_or_all_wrong_have_a_finite_temperature() -> None:
+    lines, texts = drawn_lines(20, 1.0)
+    for truths in ([decode(line, None).text for line in lines], ["x" for _ in texts]):
+        assert 0.05 <= fit_line_temperature(lines, truths) <= 20

@@ -1,4 +1,7 @@
-"""Networks that are what their card says are opened, and answer whatever the batch; others are refused."""
+"""Networks that are what their card says are opened, and answer whatever the batch; others are refused.
+
+Of glyphs first, then of lines.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from inkdigits.alphabet import CLASSES
 from inkdigits.errors import InvalidData, InvalidWeights
-from inkdigits.model import BATCH, FORMAT, SHIPPED, Model, softmax
+from inkdigits.model import BATCH, FORMAT, LINE_FORMAT, SHIPPED, LineModel, Model, softmax
+from inkdigits.strip import PAPER
 from inkdigits.training.datasets import Dataset
 
 BANDS = 7  # classes of the network below: ink in rows 0–3, 4–7 …
@@ -255,3 +260,125 @@ def test_the_shipped_network_reaches_its_accuracy(mnist_test: Dataset) -> None:
     assert mnist_test.labels is not None
     right = Model.load().logits(mnist_test.images).argmax(axis=1) == mnist_test.labels
     assert right.mean() >= 0.995
+
+
+def line_network(
+    *,
+    input_name: str = "strips",
+    shape: tuple[str | int, ...] = ("N", 32, "W"),
+    classes: int = len(CLASSES),
+    outputs: tuple[str, str] = ("logits", "boxes"),
+    line_format: str = LINE_FORMAT,
+) -> bytes:
+    """A line network made by hand: every logit and box side of a frame is the mean of its two columns."""
+    nodes = [
+        helper.make_node("Cast", [input_name], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "rows"], ["columns"], keepdims=0),
+        helper.make_node("Reshape", ["columns", "pairs"], ["paired"]),
+        helper.make_node("ReduceMean", ["paired", "last"], ["means"], keepdims=1),
+        helper.make_node("Tile", ["means", "to_classes"], [outputs[0]]),
+        helper.make_node("Tile", ["means", "to_sides"], [outputs[1]]),
+    ]
+    numbers = {
+        "rows": [1],
+        "pairs": [0, -1, 2],
+        "last": [2],
+        "to_classes": [1, 1, classes],
+        "to_sides": [1, 1, 4],
+    }
+    graph = helper.make_graph(
+        nodes,
+        "columns",
+        [helper.make_tensor_value_info(input_name, TensorProto.UINT8, shape)],
+        [
+            helper.make_tensor_value_info(outputs[0], TensorProto.FLOAT, (shape[0], "T", classes)),
+            helper.make_tensor_value_info(outputs[1], TensorProto.FLOAT, (shape[0], "T", 4)),
+        ],
+        [numpy_helper.from_array(np.array(n, np.int64), name) for name, n in numbers.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, {"format": line_format})
+    return bytes(model.SerializeToString())
+
+
+def saved_line(folder: Path, content: bytes, **card: Any) -> Path:
+    return saved(folder, content, **{"format": LINE_FORMAT, "classes": list(CLASSES), **card})
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 9, 64, 100, 2048])
+def test_strips_of_any_width_are_made_up_with_paper(tmp_path: Path, width: int) -> None:
+    model = LineModel.load(saved_line(tmp_path, line_network(), temperature=1.5))
+    assert (model.classes, model.temperature) == (CLASSES, 1.5)
+    strip = np.random.default_rng(0).integers(0, 256, (32, width)).astype(np.uint8)
+    ((logits, boxes),) = model.logits([strip])
+    frames = -(-width // 8) * 4
+    assert (logits.shape, boxes.shape) == ((frames, 16), (frames, 4))
+    assert logits.dtype == boxes.dtype == np.float32
+    columns = np.full(2 * frames, PAPER, np.float64)
+    columns[:width] = strip.mean(axis=0)
+    expected = columns.reshape(-1, 2).mean(axis=1, keepdims=True)
+    assert np.allclose(logits, expected, atol=1e-3)
+    assert np.allclose(boxes, expected, atol=1e-3)
+
+
+def test_strips_are_answered_in_order_each_by_itself(tmp_path: Path) -> None:
+    model = LineModel.load(saved_line(tmp_path, line_network()))
+    strips = [np.full((32, 16 + 8 * (i % 3)), 10 * i, np.uint8) for i in range(10)]
+    answers = model.logits(strips)
+    assert [float(logits.mean()) for logits, _ in answers] == pytest.approx([10 * i for i in range(10)])
+    assert model.logits([]) == []
+    view = np.zeros((64, 64), np.uint8)[::-2, ::4]
+    assert model.logits([view])[0][0].shape == (8, 16)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((32, 8), np.float32),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((1, 32, 8), np.uint8),
+        np.zeros((32, 0), np.uint8),
+    ],
+    ids=["floats", "a glyph", "a batch", "no columns"],
+)
+def test_what_is_no_strip_is_refused(tmp_path: Path, wrong: NDArray[Any]) -> None:
+    with pytest.raises(InvalidData, match=r"expected uint8 \(32, W\)"):
+        LineModel.load(saved_line(tmp_path, line_network())).logits([wrong])
+
+
+@pytest.mark.parametrize(
+    ("content", "card", "message"),
+    [
+        (line_network(), {"format": FORMAT}, "not a card of format inkdigits-line-1"),
+        (line_network(), {"classes": [*CLASSES[1:], ""]}, "its classes aren't"),
+        (line_network(), {"classes": [str(c) for c in range(16)]}, "its classes aren't"),
+        (line_network(), {"temperature": None}, "export again"),
+        (line_network(), {"sha256": "0" * 64}, "changed byte"),
+        (line_network(line_format=FORMAT), {}, "metadata lack format inkdigits-line-1"),
+        (line_network(input_name="glyphs"), {}, "it takes"),
+        (line_network(shape=("N", 28, "W")), {}, "it takes"),
+        (line_network(shape=("N", 32, 64)), {}, "fixed number or width"),
+        (line_network(shape=(1, 32, "W")), {}, "fixed number or width"),
+        (line_network(classes=11), {}, "it gives"),
+        (line_network(outputs=("boxes", "logits")), {}, "it gives"),
+        (b"\x08\x0a not a network", {}, "not an ONNX network"),
+        (b"PK\x03\x04" + bytes(100), {}, "a pickle"),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, dict) else "",
+)
+def test_line_networks_of_another_kind(
+    tmp_path: Path, content: bytes, card: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidWeights) as caught:
+        LineModel.load(saved_line(tmp_path, content, **card))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_two_kinds_of_networks_aren_t_mixed_up(tmp_path: Path) -> None:
+    with pytest.raises(InvalidWeights, match="not a card of format inkdigits-line-1"):
+        LineModel.load(saved(tmp_path, network()))
+    with pytest.raises(InvalidWeights, match="not a card of format inkdigits-onnx-1"):
+        Model.load(saved_line(tmp_path, line_network()))
+    with pytest.raises(InvalidWeights, match="train line"):
+        LineModel.load(tmp_path / "none.onnx")

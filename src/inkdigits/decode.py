@@ -13,7 +13,7 @@ rule a reading with probability p that satisfies them has, when all that do have
 
 That is p / S while the satisfying readings are likely, and falls to nothing with S. When S is below `FLOOR`,
 it is likelier that the constraints don't apply than that any reading which satisfies them is right: nothing
-is read.
+is read. (On a line so doubtful that no search can follow all its readings, S is judged by the likeliest.)
 """
 
 from __future__ import annotations
@@ -140,7 +140,10 @@ def _found(chances: Floats, constraints: Constraints, beam: int) -> _Found:
     share = min(1.0, sum(readings.values()))
     most = min(1.0, share + lost)  # what wasn't followed may satisfy them, too: counted against the findings
     believed = {reading: chance / (most + DOUBT * (1 - most)) for reading, chance in readings.items()}
-    return _Found(believed, share >= FLOOR, _unconstrained(chances, first))
+    # where too much is possible to follow, what was followed stands for the rest
+    sample = sum(exp(value) for reading, value in first.logs.items() if constraints.satisfied_by(reading))
+    satisfied = share >= FLOOR or sample > FLOOR * (1 - first.lost)
+    return _Found(believed, satisfied, _unconstrained(chances, first))
 
 
 def _satisfying(
