@@ -213,7 +213,7 @@ def test_calibration_error_of_numbers() -> None:
 
 
 def drawn_lines(count: int, sharpness: float) -> tuple[list[NDArray[np.float64]], list[str]]:
-    """Lines of three doubtful digits, drawn from their frames' very softmax; then logits times `sharpness`."""
+    """Lines of three doubtful digits, drawn from their frames' softmax; then logits times `sharpness`."""
     random = np.random.default_rng(0)
     lines, texts = [], []
     for _ in range(count):
