@@ -212,6 +212,8 @@ def accepted_table(kinds: dict[str, Any]) -> str:
                 check,
                 *(
                     f"{row['accepted']:.1%}, {row['wrong_among_accepted']:.2%} ({row['wrong_accepted']})"
+                    if row["accepted"]
+                    else "none"
                     for row in (k[way] for way in ways)
                 ),
             ]

@@ -46,7 +46,7 @@ from labelled import Number, Sudoku, cheques, sudokus
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "reading"
-MAX_ERRORS = (None, 0.05, 0.01, 0.001)  # None: the rule of the network's card
+MAX_ERRORS = (0.05, 0.01, 0.001)
 WORST = 40
 
 Answer = TypeVar("Answer")
@@ -57,7 +57,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     reader = Reader.load(line_weights=arguments.weights)
     engines = installed(reader, arguments.tessdata)
-    result = reading_page.conditions(engines, reader, arguments.rounds)
+    result = reading_page.conditions(engines, reader, arguments.rounds, arguments.composed)
     with TemporaryDirectory() as folder:
         result["numbers"] = {
             name: of_numbers(engines.all, reader, numbers, arguments.rounds)
@@ -231,7 +231,7 @@ def of_boxes(lines: Sequence[Line], numbers: Sequence[Number]) -> dict[str, Any]
 
 
 def accepted_at(
-    reader: Reader, numbers: Sequence[Number], right: np.ndarray[Any, Any], max_error: float | None
+    reader: Reader, numbers: Sequence[Number], right: np.ndarray[Any, Any], max_error: float
 ) -> dict[str, Any]:
     """What `--max-error` accepts, and how much of it is wrong."""
     readings = (reader.read(number.path, layout="line", max_error=max_error) for number in numbers)
@@ -242,7 +242,7 @@ def accepted_at(
         "accepted": count,
         "share_accepted": count / len(numbers),
         "wrong": wrong,
-        "share_wrong": wrong / count if count else 0.0,
+        "share_wrong": wrong / count if count else None,
     }
 
 

@@ -23,7 +23,7 @@ STAGE_TIMES = (("median", "median_ms"), ("95% below", "p95_ms"), ("processor, me
 STAGES = ("opening", "preprocessing", "network", "decoding", "in total")
 
 
-def conditions(engines: Engines, reader: Reader, rounds: int) -> dict[str, Any]:
+def conditions(engines: Engines, reader: Reader, rounds: int, composed: int) -> dict[str, Any]:
     """On what, with what."""
     root = Path(__file__).parent.parent
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=root, text=True).strip()
@@ -34,6 +34,7 @@ def conditions(engines: Engines, reader: Reader, rounds: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "rounds": rounds,
+        "composed": composed,
         "versions": [
             f"Python {platform.python_version()}",
             f"NumPy {np.__version__}",
@@ -55,16 +56,17 @@ def processor() -> str:
 
 def page(result: dict[str, Any]) -> str:
     """The whole record."""
+    rounds = result["rounds"]
     said = (
         f"{result['date']}, commit {result['commit']}, line network {result['weights_sha256'][:16]}…, "
         f"{result['processor']} ({result['cores']} cores, shared; load average {result['load']} at the "
         f"start), {', '.join(result['versions'])}. One thread each, one process, every engine in turn with "
-        f"each file, {result['rounds']} rounds; times are from the file to the answer. Processor time is "
+        f"each file, rounds: {rounds}; times are from the file to the answer. Processor time is "
         "what waiting for a busy machine doesn't add to."
     )
     parts = [
         "# Reading numbers, beside RapidOCR and Tesseract",
-        f"    python benchmarks/reading.py --rounds {result['rounds']} --write",
+        f"    python benchmarks/reading.py --composed {result['composed']} --rounds {rounds} --write",
         fill(said, 120),
         *result["missing"],
     ]
@@ -80,9 +82,9 @@ def number_parts(name: str, figures: dict[str, Any]) -> list[str]:
     boxes, engines = figures["boxes"], figures["engines"]
     accepted = [
         [
-            "as shipped" if row["max_error"] is None else f"`--max-error {row['max_error']}`",
+            f"`--max-error {row['max_error']}`",
             f"{row['share_accepted']:.1%}",
-            f"{row['share_wrong']:.2%} ({row['wrong']} of {row['accepted']})",
+            f"{row['share_wrong']:.2%} ({row['wrong']} of {row['accepted']})" if row["accepted"] else "",
         ]
         for row in figures["accepted"]
     ]
