@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -299,7 +299,7 @@ def _digits(raw: str) -> str:
     return "".join(character for character in raw if character in DIGITS)
 
 
-def _table_of(path: Path, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _table_of(path: Path, head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(head)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -30,7 +30,15 @@ Colour = tuple[int, int, int]
 Kind = Literal["ballpoint", "fountain", "pencil", "felt", "chalk"]
 
 FINE = 4  # ink and print are drawn this much larger, then reduced: smooth edges
-FIRM = {"slant": 0.12, "width": 0.76, "pen": 0.07, "wobble": 0.018, "bend": 0.04, "zeros": 1.0, "joined": 0.0}
+FIRM: dict[str, Any] = {
+    "slant": 0.12,
+    "width": 0.76,
+    "pen": 0.07,
+    "wobble": 0.018,
+    "bend": 0.04,
+    "zeros": 1.0,
+    "joined": 0.0,
+}
 
 
 @cache
@@ -59,7 +67,7 @@ class Writer:
     words: str = "nothing-you-could-do"
 
     @classmethod
-    def known(cls, seed: int, source: Literal["strokes", "mnist"] = "strokes", **habits: float) -> Writer:
+    def known(cls, seed: int, source: Literal["strokes", "mnist"] = "strokes", **habits: Any) -> Writer:
         """A writer whose ways of writing each digit follow from the seed, and whose habits are given.
 
         Args:
