@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
 from inkdigits.decode import Decoded, decode
+from inkdigits.layout import is_page
 from inkdigits.model import LineModel
-from inkdigits.page import Page, PageLine, find_lines, is_page, turn
+from inkdigits.page import Page, PageLine, find_lines, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Digit, Line, Reason
 from inkdigits.strip import HEIGHT, Strip, strip_from_grey
@@ -25,7 +26,8 @@ from inkdigits.strip import HEIGHT, Strip, strip_from_grey
 Layout = Literal["auto", "line", "page"]
 Grey = NDArray[np.uint8]
 
-SMALLEST = 48  # px of a side; less can't hold more than one line
+SMALLEST = 48  # px of a page's side; less can't hold more than one line
+SLIMMEST = 50  # times as long as it is wide, or the other way round: the same
 STRIPS = 256  # lines of a page whose logits are held at a time: 30 MB, whatever the page
 
 # Share of a page's characters that are digits, by confidence. On six photos of sudokus, a form and a photo of
@@ -35,6 +37,7 @@ LEVEL = 0.45  # from here on, lines are taken to run across, not down
 SAMPLE = 16  # lines, those with most characters, that are read both ways round
 CLEARLY = 1.15  # times more that is read upside down before a page is turned: most come the right way up
 
+NOTHING = 0.5  # characters; where fewer are expected, what looked like ink is the paper's own
 DOUBTFUL = 0.5  # confidence below which ink on a page that is partly neither digits nor marks is no number
 
 
@@ -87,7 +90,7 @@ class Recogniser:
             grey: `uint8 (H, W)`.
             layout: `line` or `page`; `auto` decides.
         """
-        if layout == "line" or min(grey.shape) < SMALLEST or (layout == "auto" and not is_page(grey)):
+        if layout == "line" or _is_strip(grey) or (layout == "auto" and not is_page(grey)):
             (candidate,) = self._candidates([_as_one_line(grey)])
             return grey, (self._judged(candidate, grey.shape),)
         page, candidates = self._upright(grey)
@@ -191,6 +194,12 @@ def _placed(
     return tuple(
         replace(digit, box=as_box(box, width, height)) for digit, box in zip(digits, boxes, strict=True)
     )
+
+
+def _is_strip(grey: Grey) -> bool:
+    """Whether a picture can't be a page by its shape alone."""
+    short, long = sorted(grey.shape)
+    return bool(short < SMALLEST or long > SLIMMEST * short)
 
 
 def _is_splinter(grey: Grey) -> bool:
