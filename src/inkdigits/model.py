@@ -217,7 +217,7 @@ def _load(path: Path, expected: str, threads: int) -> tuple[dict[str, Any], onnx
         raise InvalidWeights(
             f"{path}: weights {_CUT_OR_CHANGED}: the SHA-256 isn't that in its card; fetch both again"
         )
-    session = _open(content, path, threads)
+    session = open_session(content, path, threads)
     if session.get_modelmeta().custom_metadata_map.get("format") != expected:
         raise InvalidWeights(
             f"{path}: its metadata lack format {expected}, which {_WRITERS[expected]} writes"
@@ -241,7 +241,8 @@ def _read(path: Path, writer: str) -> bytes:
     return content
 
 
-def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A network ready to run on so many threads; `path` is what an InvalidWeights calls it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

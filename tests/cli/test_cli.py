@@ -44,7 +44,7 @@ def test_every_command_is_registered_and_explains_itself(capsys: pytest.CaptureF
 
 def test_every_command_file_is_registered() -> None:
     files = {path.stem for path in (ROOT / "src" / "inkdigits" / "cli").glob("*.py")}
-    assert set(COMMANDS) == files - {"__init__", "extras", "inputs"}
+    assert set(COMMANDS) == files - {"__init__", "extras", "inputs", "names", "outputs", "progress", "resume"}
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -25,7 +24,7 @@ from inkdigits.alphabet import CLASSES
 from inkdigits.confidence import fit_line_table, fit_line_temperature, line_ece
 from inkdigits.decode import decode
 from inkdigits.errors import ParityError
-from inkdigits.model import LINE_FORMAT
+from inkdigits.model import LINE_FORMAT, open_session
 from inkdigits.strip import HEIGHT, PAPER
 from inkdigits.training.export import LICENCE, OPSET, quiet_exporter
 from inkdigits.training.files import write_whole
@@ -179,7 +178,7 @@ def check_line_parity(network: LineNetwork, content: bytes, strips: Strips) -> f
 
 
 def _answers(content: bytes, strips: Strips) -> list[NDArray[np.float32]]:
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = open_session(content, Path("the exported network"), threads=1)
     return [np.asarray(session.run(["logits"], {"strips": _padded(s)[None]})[0][0]) for s in strips]
 
 
