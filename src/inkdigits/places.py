@@ -5,6 +5,9 @@ strip px ─► tightened on the strip's ink ─► px of the cut-out line ─�
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,28 +36,31 @@ def tightened(strip: NDArray[np.uint8], boxes: Boxes) -> Boxes:
         `(N, 4)` in strip px.
     """
     solid = (strip > INK).astype(np.uint8)
-    middles = (boxes[:, 0] + boxes[:, 2]) / 2
-    before, after = np.append(-np.inf, middles[:-1]), np.append(middles[1:], np.inf)
-    left, right = np.maximum(boxes[:, 0] - REACH, before), np.minimum(boxes[:, 2] + REACH, after)
-    windows = np.stack([left, boxes[:, 1] - REACH, right, boxes[:, 3] + REACH], axis=1)
-    return np.array([_around_ink(solid, *both) for both in zip(boxes, windows, strict=True)]).reshape(-1, 4)
+    middles = ((boxes[:, 0] + boxes[:, 2]) / 2).tolist()
+    limits = zip([-inf, *middles], [*middles[1:], inf], strict=False)
+    found = [_around_ink(solid, *both) for both in zip(boxes.tolist(), limits, strict=False)]
+    return np.array(found, np.float64).reshape(-1, 4)
 
 
-def _around_ink(solid: NDArray[np.uint8], box: Boxes, window: Boxes) -> Boxes:
-    """The box of all pieces of ink in the window that reach into the box."""
+def _around_ink(
+    solid: NDArray[np.uint8], box: Sequence[float], limits: tuple[float, float]
+) -> Sequence[float]:
+    """The box of all pieces of ink near a box that reach into it; plain numbers, as there are so few of them."""
     height, width = solid.shape
-    x0, x1 = (int(np.clip(round(float(x)), 0, width)) for x in window[::2])
-    y0, y1 = (int(np.clip(round(float(y)), 0, height)) for y in window[1::2])
-    if x1 <= x0 or y1 <= y0:
+    left, top = round(max(box[0] - REACH, limits[0], 0)), round(max(box[1] - REACH, 0))
+    right, bottom = round(min(box[2] + REACH, limits[1], width)), round(min(box[3] + REACH, height))
+    if right <= left or bottom <= top:
         return box
-    _, _, pieces, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(solid[y0:y1, x0:x1]))
-    left, top, wide, high, area = pieces[1:].T.astype(np.float64)  # the first is the paper
-    sides = np.stack([left + x0, top + y0, left + x0 + wide, top + y0 + high], axis=1)
-    inside = (sides[:, 0] < box[2]) & (sides[:, 2] > box[0]) & (sides[:, 1] < box[3]) & (sides[:, 3] > box[1])
-    held = sides[inside & (area >= SPECK)]
-    if not len(held):
+    window = np.ascontiguousarray(solid[top:bottom, left:right])
+    held = []
+    for x, y, wide, high, area in cv2.connectedComponentsWithStats(window)[2].tolist()[1:]:  # first the paper
+        x0, y0, x1, y1 = x + left, y + top, x + left + wide, y + top + high
+        if area >= SPECK and x0 < box[2] and x1 > box[0] and y0 < box[3] and y1 > box[1]:
+            held.append((x0, y0, x1, y1))
+    if not held:
         return box
-    return np.concatenate([held[:, :2].min(0), held[:, 2:].max(0)])
+    lefts, tops, rights, bottoms = zip(*held, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def in_picture(boxes: Boxes, strip: Strip) -> Boxes:

@@ -104,6 +104,7 @@ class NumberReader:
     def __init__(self, model: LineModel) -> None:
         """Puts a reader together; `NumberReader.load` is the usual way."""
         self.model = model
+        self._last: tuple[Wanted, Recogniser] | None = None
 
     @classmethod
     def load(cls, weights: str | os.PathLike[str] | None = None, threads: int = 1) -> NumberReader:
@@ -144,9 +145,15 @@ class NumberReader:
         Raises:
             UsageError: it can't.
         """
+        last = self._last
+        if last is not None and last[0] == wanted:  # most callers want the same each time
+            return last[1]
         if wanted.layout not in ("auto", "line", "page"):
             raise UsageError(f"layout {wanted.layout!r}: not known; choose from auto, line, page")
-        return Recogniser(self.model, wanted.constraints, line_rule(self.model.card, wanted.max_error))
+        rule = line_rule(self.model.card, wanted.max_error)
+        recogniser = Recogniser(self.model, wanted.constraints, rule)
+        self._last = wanted, recogniser
+        return recogniser
 
 
 def _sheets(
