@@ -45,7 +45,7 @@ def tightened(strip: NDArray[np.uint8], boxes: Boxes) -> Boxes:
 def _around_ink(
     solid: NDArray[np.uint8], box: Sequence[float], limits: tuple[float, float]
 ) -> Sequence[float]:
-    """The box of all pieces of ink near a box that reach into it; plain numbers, as there are so few of them."""
+    """The box of all pieces of ink near a box that reach into it; without arrays, which cost more."""
     height, width = solid.shape
     left, top = round(max(box[0] - REACH, limits[0], 0)), round(max(box[1] - REACH, 0))
     right, bottom = round(min(box[2] + REACH, limits[1], width)), round(min(box[3] + REACH, height))
