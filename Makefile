@@ -18,6 +18,7 @@ help:  ## list these targets
 
 demo: $(DEMO)/evaluated  ## install, train on MNIST, evaluate, read the pictures in examples/
 	$(INKDIGITS) classify examples/digits/ --weights $(RUN)/weights/best.onnx
+	$(INKDIGITS) read examples/numbers/amount.png examples/numbers/card.png examples/numbers/form.png
 	@echo
 	@echo "The run        $(RUN)/"
 	@echo "Its training   $(RUN)/report.html"

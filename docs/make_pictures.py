@@ -12,9 +12,12 @@ from PIL import Image, ImageOps
 
 from inkdigits.glyph import SIDE, Grey, Steps, steps_from_grey
 from inkdigits.images import load_grey
+from inkdigits.overlay import draw_overlay
 from inkdigits.reader import Reader
 from inkdigits.results import Classification
+from inkdigits.training.datasets import load_training_data
 from inkdigits.training.drawing import BLUE, INK, MUTED, VERMILLION, drawing
+from inkdigits.training.line_samples import composer, picture_of_lines
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "digits"
@@ -45,6 +48,20 @@ def _write_answer(axes: Axes, answer: Classification) -> None:
     else:
         assert answer.reason is not None
         axes.set_xlabel(answer.reason.replace("_", " "), color=VERMILLION, fontsize=12)
+
+
+def draw_reading(path: Path, reader: Reader, name: str, width: int = 900) -> None:
+    """A page with what inkdigits reads drawn onto it."""
+    page = EXAMPLES.parent / "numbers" / name
+    picture = draw_overlay(load_grey(page), reader.read(page))
+    picture.thumbnail((width, 4 * width), Image.Resampling.LANCZOS)
+    picture.quantize(64).save(path, optimize=True)
+
+
+def draw_lines(path: Path) -> None:
+    """Composed lines, as the line network learns from them."""
+    compose = composer(load_training_data("mnist-train"), seed=3)
+    picture_of_lines([compose.line(index) for index in range(30)]).quantize(64).save(path, optimize=True)
 
 
 def draw_glyph_steps(path: Path) -> None:
@@ -118,4 +135,7 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     draw_glyph_steps(IMAGES / "glyph-steps.png")
     draw_examples(IMAGES / "examples.png", Reader.load())
+    draw_reading(IMAGES / "form-read.png", Reader.load(), "form.png")
+    draw_reading(IMAGES / "photo-read.png", Reader.load(), "photo.jpg")
+    draw_lines(IMAGES / "strings.png")
     print(f"{IMAGES}: drawn")
