@@ -52,7 +52,9 @@ def _alike(lines: Lines, size: float) -> Iterator[list[Line]]:
     """Rows of lines that begin and end at about the same places, in the order in which they stand."""
     waiting = sorted((line for line in lines if len(line.course) < 8 * size), key=lambda line: line.start)
     while waiting:
-        first, row, rest = waiting[0], [], []
+        first = waiting[0]
+        row: list[Line] = []
+        rest: list[Line] = []
         slack = 4 + 0.06 * len(first.course)
         for line in waiting:
             near = abs(line.start - first.start) <= slack and abs(line.end - first.end) <= slack

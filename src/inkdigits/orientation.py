@@ -6,6 +6,7 @@ Angles are degrees; positive ones turn the page clockwise, so a page of skew 5 h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def _lie_in(mask: Grey) -> Lie:
     writing = told & (longer <= max(60, 0.12 * max(mask.shape))) & (longer < 6 * shorter)
     size = float(np.quantile(longer[writing], 0.65)) if writing.sum() >= 3 else 0.0
     corners = np.stack([boxes[:, 0], boxes[:, 1], boxes[:, 0] + width, boxes[:, 1] + height], axis=1)
-    return Lie(skew_of(*_points(told, labels)), size, level_of(corners[writing], size) if size else 0.0)
+    return Lie(skew_of(*_points(told, np.asarray(labels, np.int32))), size, level_of(corners[writing], size) if size else 0.0)
 
 
 def level_of(boxes: Numbers, size: float) -> float:
@@ -111,7 +112,7 @@ def _shared(places: Numbers, width: float) -> float:
 
 def _points(chosen: Flags, labels: NDArray[np.int32]) -> tuple[Numbers, Numbers]:
     """Columns and rows of ink of the chosen pieces, at most `SAMPLE` of them."""
-    found = cv2.findNonZero(np.where(chosen, 255, 0).astype(np.uint8)[labels])
+    found: Any = cv2.findNonZero(np.where(chosen, 255, 0).astype(np.uint8)[labels])
     if found is None:
         return np.zeros(0), np.zeros(0)
     points = found.reshape(-1, 2)[:: max(1, len(found) // SAMPLE)].astype(np.float64)

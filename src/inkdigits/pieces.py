@@ -6,6 +6,7 @@ Knows no lines of writing, cells or files. Everything here is linear in the page
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,12 +86,12 @@ def find_pieces(rulings: Rulings, contrast: Grey, size: float) -> Pieces:
     if len(numbers) > MOST_PIECES:
         numbers = np.sort(numbers[np.argsort(-area[numbers], kind="stable")[:MOST_PIECES]])
     boxes = np.stack([x, y, x + width, y + height], axis=1)[numbers]
-    return Pieces(labels, numbers, boxes, area[numbers])
+    return Pieces(np.asarray(labels, np.int32), numbers, boxes, area[numbers])
 
 
-def _summed(label: NDArray[np.int32], values: NDArray[np.generic], count: int) -> Numbers:
+def _summed(label: NDArray[Any], values: NDArray[Any], count: int) -> Numbers:
     """The sum of the values of each label's pixels."""
-    return np.bincount(label, weights=values, minlength=count)
+    return np.bincount(label, weights=values, minlength=count).astype(np.float64)
 
 
 def _solid(ink: Grey, size: float) -> Grey:

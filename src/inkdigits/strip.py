@@ -21,7 +21,7 @@ NARROWEST = 24  # px; narrower strips are padded with paper
 WIDEST = 2048  # px; a wider strip is pressed together
 STRETCH = 1.5  # wider than in the picture: digits written closely keep columns between them
 PAPER = 48  # grey level of paper in a strip: there is room for what is brighter than the paper
-MARGIN = 0.3  # of the ink's height, kept above and below it; 0.12 read 2 of 100 amounts fewer (records/lines.md)
+MARGIN = 0.3  # of the ink's height, kept above and below; 0.12 read 2 of 100 amounts fewer (records/lines.md)
 
 Grey = NDArray[np.uint8]
 
@@ -53,8 +53,11 @@ def strip_from_grey(grey: Grey) -> Strip | None:
         The strip, or None when the picture is blank.
     """
     shrink = min(1.0, 4 * HEIGHT / grey.shape[0])  # light and rows are found on a small copy
-    small = grey if shrink == 1 else cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    small = np.asarray(small, np.uint8)
+    small = grey
+    if shrink < 1:
+        small = np.asarray(
+            cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8
+        )
     if min(small.shape) < 2:
         return None
     ink = find_ink(small)

@@ -77,7 +77,7 @@ class Drawn:
 
 
 def _level(y: NDArray[np.floating[Any]], height: float) -> NDArray[np.int64]:
-    return np.clip((y / height + 1.6) * 10, 0, LEVELS - 1).astype(np.int64)
+    return np.asarray(np.clip((y / height + 1.6) * 10, 0, LEVELS - 1), np.int64)
 
 
 def polyline(points: Points, drawn: NDArray[np.bool_], pen: float) -> Drawn:
