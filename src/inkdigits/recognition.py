@@ -58,12 +58,15 @@ class Candidate:
     @property
     def characters(self) -> float:
         """How many are expected there."""
-        return 0.0 if self.decoded is None else max(self.decoded.characters, float(len(self.decoded.text)))
+        if self.decoded is None:
+            return 0.0
+        return max(self.decoded.characters, float(len(self.decoded.unconstrained.text)))
 
     @property
     def digits(self) -> float:
-        """How many of them are digits, by confidence."""
-        return 0.0 if self.decoded is None else len(self.decoded.text) * self.decoded.confidence
+        """How many of them are digits, by confidence, whatever is known of the number."""
+        read = None if self.decoded is None else self.decoded.unconstrained
+        return 0.0 if read is None else len(read.text) * read.confidence
 
 
 @dataclass(frozen=True)
