@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inkdigits.images import load_grey
-from inkdigits.layout import ink_height, is_page
+from inkdigits.layout import is_page
 
 NUMBERS = Path(__file__).parent.parent / "examples" / "numbers"
 CUT_OUT = sorted(p for p in NUMBERS.glob("*.[pj]*g") if p.stem not in ("form", "photo"))
@@ -35,11 +35,3 @@ def test_nothing_is_no_page() -> None:
     assert not is_page(np.full((900, 700), 230, np.uint8))
     assert not is_page(np.full((1, 1), 230, np.uint8))
     assert not is_page(np.zeros((50, 3000), np.uint8))
-
-
-def test_the_height_of_ink_is_a_share_of_the_picture() -> None:
-    grey = np.full((200, 500), 230, np.uint8)
-    for left in (60, 200, 340):
-        grey[50:150, left : left + 20] = 20
-    grey[190:193] = 20  # a ruling doesn't count
-    assert ink_height(grey) == pytest.approx(0.5, abs=0.03)

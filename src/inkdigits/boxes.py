@@ -17,7 +17,7 @@ Lines = tuple[Line, ...]
 
 
 def completed(level: Lines, plumb: Lines, masks: tuple[Grey, Grey], size: float) -> tuple[Lines, Lines]:
-    """Adds the sides that boxes must have where three sides, or a row of equal boxes, say so and ink is there.
+    """Adds the sides that boxes must have where three sides or a row of equal boxes say so and ink is there.
 
     Args:
         level: lines that run across.
@@ -86,7 +86,10 @@ def _in_step(lines: Lines, size: float) -> Iterator[Line]:
         wide = gaps[gaps > 0.5 * size]
         if not len(wide):
             continue
-        steps = float(np.min(wide)), float(np.median([len(line.course) for line in row]))  # or as wide as high
+        steps = (
+            float(np.min(wide)),
+            float(np.median([len(line.course) for line in row])),
+        )  # or as wide as high
         for one, other, gap in zip(row, row[1:], gaps, strict=False):
             for count in {round(gap / step) for step in steps if abs(gap / step - round(gap / step)) < 0.2}:
                 if 2 <= count <= 12:
@@ -123,7 +126,7 @@ def _inked(mask: Grey, side: Line) -> bool:
 
 
 def _held(lines: Lines, others: Lines, long: float) -> Lines:
-    """Lines that are long, or both of whose ends meet others that are about as thick as they are: pens are thicker."""
+    """Lines that are long, or whose ends both meet others about as thick as they are: pens are thicker."""
     short = np.array([len(line.course) < long for line in lines], dtype=bool)
     met = np.zeros(len(lines), dtype=np.intp)
     if short.any() and others:
@@ -131,7 +134,14 @@ def _held(lines: Lines, others: Lines, long: float) -> Lines:
             np.array(values)
             for values in zip(
                 *(
-                    (o.start, o.end, o.course.min(), o.course.max(), o.thickness / 2 + MEETING, 1.6 * o.thickness + 1.5)
+                    (
+                        o.start,
+                        o.end,
+                        o.course.min(),
+                        o.course.max(),
+                        o.thickness / 2 + MEETING,
+                        1.6 * o.thickness + 1.5,
+                    )
                     for o in others
                 ),
                 strict=True,
@@ -143,4 +153,6 @@ def _held(lines: Lines, others: Lines, long: float) -> Lines:
                 maybe = (first - near <= along) & (along <= last + near) & (line.thickness <= most)
                 maybe &= (lowest - near <= across) & (across <= highest + near)
                 met[i] += any(abs(others[o].at(along) - across) <= near[o] for o in np.flatnonzero(maybe))
-    return tuple(line for line, is_short, count in zip(lines, short, met, strict=True) if not is_short or count == 2)
+    return tuple(
+        line for line, is_short, count in zip(lines, short, met, strict=True) if not is_short or count == 2
+    )

@@ -25,7 +25,7 @@ class Cells:
     """The cells of a page; n of them.
 
     Attributes:
-        labels: `int32`, smaller than the page by `COARSE`: 0 outside, otherwise one more than the cell's index.
+        labels: `int32`, smaller than the page by `COARSE`: 0 outside, else one more than the cell's index.
         boxes: `float64 (n, 4)`, x0, y0, x1, y1, px of the straightened page.
         grid: `int64 (n,)`, which grid each belongs to; -1 for a single frame.
         row: `int64 (n,)`, its row in the grid, from 0.
@@ -43,7 +43,9 @@ class Cells:
     small: NDArray[np.bool_]
 
 
-def find_cells(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int], size: float) -> Cells:
+def find_cells(
+    level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int], size: float
+) -> Cells:
     """The cells between lines.
 
     Args:
@@ -52,7 +54,7 @@ def find_cells(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[in
         shape: height and width of the straightened page, px.
         size: px, of most characters.
     """
-    labels, boxes = _enclosed(_drawn(level, plumb, shape), size)
+    labels, boxes = _enclosed(_drawn(level, plumb, shape, 0.5 * size), size)
     neighbours = _neighbours(labels, boxes)
     grid, row, column = _placed(neighbours, boxes)
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
@@ -65,33 +67,49 @@ def find_cells(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[in
     return Cells(labels, boxes, grid, row, column, comb, small)
 
 
-def _drawn(level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """`uint8`, 255 paper, 0 lines, drawn thick and a little longer so that corners close."""
+def _drawn(
+    level: tuple[Line, ...], plumb: tuple[Line, ...], shape: tuple[int, int], near: float
+) -> NDArray[np.uint8]:
+    """`uint8`, 255 paper, 0 lines, drawn thick and on to a `near` line, so that corners close."""
     canvas = np.full((-(-shape[0] // COARSE), -(-shape[1] // COARSE)), 255, np.uint8)
-    for lines, down in ((level, False), (plumb, True)):
+    for lines, others, down in ((level, plumb, False), (plumb, level, True)):
         for line in lines:
-            along, across = np.arange(line.start, line.end, dtype=np.float64), line.course
-            beyond = 3 + line.thickness / 2
-            along = np.concatenate([[along[0] - beyond], along, [along[-1] + beyond]])
-            across = np.concatenate([across[:1], across, across[-1:]])
+            before, after = _gaps(line, others, near)
+            along = np.arange(line.start, line.end, dtype=np.float64)
+            along = np.concatenate([[along[0] - before], along, [along[-1] + after]])
+            across = np.concatenate([line.course[:1], line.course, line.course[-1:]])
             points = np.stack([across, along] if down else [along, across], axis=1) / COARSE
             thickness = max(2, round(line.thickness / COARSE))
             cv2.polylines(canvas, [np.round(points).astype(np.int32).reshape(-1, 1, 2)], False, 0, thickness)
     return canvas
 
 
+def _gaps(line: Line, others: tuple[Line, ...], near: float) -> tuple[float, float]:
+    """How far before its first and after its last pixel a line meets the next one of the other direction."""
+    least = 3 + line.thickness / 2
+    gaps = []
+    for place, row, sign in ((line.start, line.course[0], -1), (line.end - 1, line.course[-1], 1)):
+        beyond = [
+            (other.at(row) - place) * sign + 1 for other in others if other.start - 4 <= row <= other.end + 4
+        ]
+        gaps.append(min((gap for gap in beyond if least < gap <= near), default=least))
+    return gaps[0], gaps[1]
+
+
 def _enclosed(canvas: NDArray[np.uint8], size: float) -> tuple[Labels, Numbers]:
     """Regions of paper that lines enclose, of the shape and size of cells."""
-    outlines, tree = cv2.findContours(canvas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    drawn, nested = cv2.findContours(canvas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outlines = tuple(np.asarray(outline, np.int32) for outline in drawn)
+    tree = np.asarray(nested, np.int32).reshape(-1, 4) if outlines else np.zeros((0, 4), np.int32)
     labels = np.zeros(canvas.shape, np.int32)
     found = []
     for index, outline in enumerate(outlines):
         x, y, w, h = cv2.boundingRect(outline)
         on_edge = x == 0 or y == 0 or x + w == canvas.shape[1] or y + h == canvas.shape[0]
-        outer = tree.reshape(-1, 4)[index][3] < 0
+        outer = tree[index][3] < 0
         if outer and not on_edge and min(w, h) * COARSE >= 0.5 * size:
             area = cv2.contourArea(outline)
-            if area >= 0.72 * w * h and not _holds_boxes(index, outlines, tree.reshape(-1, 4), area):
+            if area >= 0.72 * w * h and not _holds_boxes(index, outlines, tree, area):
                 found.append((area, outline, (x, y, x + w, y + h)))
     found.sort(key=lambda cell: -cell[0])
     boxes = np.zeros((min(len(found), MOST_CELLS), 4))

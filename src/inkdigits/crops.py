@@ -1,4 +1,4 @@
-"""A number cut out of its page: level, with a margin, printed lines and neighbours painted over with paper."""
+"""A number cut out of its page: level, with a margin, printed lines and neighbours painted over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sheet:
 
     Attributes:
         grey: `uint8 (H, W)`, the page, upright, as skewed as it is.
-        to_page: 2×3, points of the straightened copy to points of the page. Points count from pixels' corners.
+        to_page: 2×3, points of the straightened copy to points of the page, counted from pixels' corners.
         removed: `uint8 (h, w)`, 255 where the copy's ink was nothing but printed line.
         labels: `int32 (h, w)`, pieces of ink on the copy, 0 where there is none.
         owner: `int64`, for each label the group that it belongs to; -1 for dust, -2 for what is no number.
@@ -35,7 +35,9 @@ class Sheet:
     owner: NDArray[np.int64]
 
 
-def cut(sheet: Sheet, group: int, box: tuple[float, float, float, float], slope: float) -> tuple[Grey, Affine]:
+def cut(
+    sheet: Sheet, group: int, box: tuple[float, float, float, float], slope: float
+) -> tuple[Grey, Affine]:
     """Cuts one number out of the page.
 
     Args:
@@ -70,7 +72,9 @@ def centred(affine: Affine) -> Affine:
     return shifted
 
 
-def _frame(sheet: Sheet, box: tuple[float, float, float, float], slope: float) -> tuple[Affine, tuple[int, int]]:
+def _frame(
+    sheet: Sheet, box: tuple[float, float, float, float], slope: float
+) -> tuple[Affine, tuple[int, int]]:
     """The affine from a level crop to the copy, and the crop's width and height."""
     x0, y0, x1, y1 = box
     height = y1 - y0
@@ -117,7 +121,7 @@ def _sampled(grey: Grey, to_page: Affine, size: tuple[int, int]) -> Grey:
 
 
 def _masks(sheet: Sheet, group: int, to_copy: Affine, size: tuple[int, int]) -> tuple[Grey | None, Grey]:
-    """What of a crop is to be painted over, None if nothing, and what is its own ink; `uint8 (h, w)`, 0 or more."""
+    """What of a crop is to be painted over, None if nothing, and its own ink; `uint8 (h, w)`, 0 or more."""
     corners = np.array([[0, 0, 1], [size[0], 0, 1], [0, size[1], 1], [size[0], size[1], 1]]) @ to_copy.T
     first = np.clip(np.floor(corners.min(0)).astype(int) - 2, 0, None)
     last = np.maximum(first + 1, np.ceil(corners.max(0)).astype(int) + 2)
@@ -139,7 +143,9 @@ def _painted(pixels: Grey, others: Grey, own: Grey) -> Grey:
     """Everything but the own ink and bare paper replaced by the level of the paper around it."""
     soft = max(3, round(pixels.shape[0] / 24) | 1)
     gone = (cv2.dilate(others, np.ones((soft, soft), np.uint8)) > 60) & (own < 128)
-    bare = np.where(gone | (cv2.dilate(own, np.ones((soft, soft), np.uint8)) > 0), np.float32(0), np.float32(1))
+    bare = np.where(
+        gone | (cv2.dilate(own, np.ones((soft, soft), np.uint8)) > 0), np.float32(0), np.float32(1)
+    )
     if not bare.any():
         return pixels
     reach = (max(9, pixels.shape[0] // 2 | 1),) * 2

@@ -7,6 +7,7 @@ room for one character is a number of its own, a comb field is one number.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -98,7 +99,7 @@ def _beside(pieces: Pieces, plumb: tuple[Line, ...]) -> Whole:
 
 
 def _in_cells(together: Whole, cell: Whole, cells: Cells) -> Whole:
-    """Everything in a small box is one; everything in a comb field is one; nothing crosses into another cell."""
+    """All in a small box is one; all in a comb field is one; nothing crosses into another cell."""
     inside = cell >= 0
     whole_cell, whole_comb = inside.copy(), inside.copy()
     whole_cell[inside] = cells.small[cell[inside]] & ~cells.comb[cell[inside]]
@@ -145,7 +146,7 @@ def _spaced_joined(together: Whole, pieces: Pieces, cell: Whole, cells: Cells) -
     home[together] = cell
     target = np.arange(len(boxes))
     for row in _rows([tuple(boxes[group]) for group in groups]):
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in pairwise(row):
             one, other = groups[left], groups[right]
             height = min(boxes[one, 3] - boxes[one, 1], boxes[other, 3] - boxes[other, 1])
             alike = height > 0.5 * max(boxes[one, 3] - boxes[one, 1], boxes[other, 3] - boxes[other, 1])
@@ -221,7 +222,10 @@ def in_reading_order(groups: list[Group]) -> list[Group]:
     for group in groups:
         if group.grid >= 0 and group.column >= 0:
             in_grids.setdefault(group.grid, []).append(group)
-    blocks = [sorted(members, key=lambda g: (g.row, g.column, g.box[1] // 8, g.box[0])) for members in in_grids.values()]
+    blocks = [
+        sorted(members, key=lambda g: (g.row, g.column, g.box[1] // 8, g.box[0]))
+        for members in in_grids.values()
+    ]
     free = [group for group in groups if group.grid < 0 or group.column < 0]
     rows = [[free[i] for i in row] for row in _rows([group.box for group in free])]
     parts = [(min(g.box[1] for g in part), min(g.box[0] for g in part), part) for part in [*blocks, *rows]]

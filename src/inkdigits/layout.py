@@ -1,9 +1,4 @@
-"""One number, or a page of them? Knows ink and its places; reads nothing.
-
-On a picture of one number the ink is as tall as the number; on a page it is in small pieces. The height of
-the middle piece of ink, by mass, tells them apart: on 400 amounts cut out of cheques it is a quarter of the
-picture and more, on pages a twelfth and less.
-"""
+"""Whether a picture shows one number, cut out, or a page of them. Knows the ink's size, reads nothing."""
 
 from __future__ import annotations
 
@@ -11,51 +6,99 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.glyph import find_ink
-from inkdigits.page import find_lines
+from inkdigits.light import even_light, ink_mask
+from inkdigits.orientation import skew_of
 
-LOOKED_AT = 400  # px, the longer side of the copy that is looked at
-PAGE = 0.15  # of the picture's height: lower ink is a page's
-LARGE = 600  # px: a photo this high and wide may show a page on a dark table, which looks like tall ink
-SQUARE = 2.0  # width by height; numbers are wider
+SMALLEST_PAGE = 120  # px: less has no room for several lines that can be read
+LONGEST_PAGE = 8  # times as long as wide: longer ones are strips
+LOOK = 640  # px, the longer side of the copy that is looked at
+STRONG = 0.5  # of the strongest ink's contrast: fainter is background
+SPAN = 0.5  # of the picture's width or height: what spans more is a ruling, a frame or a grid
+LOW = 0.25  # of the picture's height: ink in several rows is lower than that
+SEVERAL = 1.6  # rows, if all held the same ink; a stray row beside a large one counts little
+MANY = 60  # characters; a number has fewer
+TINY = 0.07  # of the picture's height: a single number so small is looked for as on a page
 
 Grey = NDArray[np.uint8]
+Numbers = NDArray[np.float64]
 
 
 def is_page(grey: Grey) -> bool:
-    """Whether a picture shows several lines or cells, rather than one number.
+    """Whether a picture is a page: several lines or columns of writing, or little ink on a large sheet.
+
+    A cut-out number has one row of ink that fills much of its height, whatever is printed behind it.
 
     Args:
         grey: `uint8 (H, W)`.
     """
-    height = ink_height(grey)
-    if height is None:
+    height, width = grey.shape
+    if min(height, width) < SMALLEST_PAGE or max(height, width) > LONGEST_PAGE * min(height, width):
         return False
-    if height < PAGE:
-        return True
-    large = min(grey.shape) >= LARGE and grey.shape[1] < SQUARE * grey.shape[0]
-    return large and any(line.cell is not None for line in find_lines(grey).lines)
+    small = _reduced(grey)
+    boxes, area, ink = _characters(small)
+    if not len(boxes):
+        return False
+    tall = boxes[:, 3] - boxes[:, 1]
+    usual = _median(tall, area)
+    alike = (tall > 0.5 * usual) & (tall < 2 * usual)
+    count, share = int(alike.sum()), float(area[alike].sum() / ink)
+    rows = _rows(boxes[alike], area[alike], usual)
+    # crumbs of a large number, or of what is printed behind it, are small, few, and little of the ink
+    writing = share > 0.12 or (share > 0.05 and count >= 30 and usual >= 8)
+    if writing and count >= MANY and usual < LOW / 5 * small.shape[0]:
+        return True  # and if its lines run down, rows can't be told apart
+    if len(rows) == 1:
+        return bool(share > 0.5 and usual < TINY * small.shape[0] and width < 4 * height)
+    several = 1 / float(rows @ rows) >= SEVERAL
+    return bool(writing and several and usual < LOW * small.shape[0] and count >= 4)
 
 
-def ink_height(grey: Grey) -> float | None:
-    """Height of the middle piece of ink, by mass, as a share of the picture's; None without ink.
+def _reduced(grey: Grey) -> Grey:
+    """A copy whose longer side is at most `LOOK`; first by a whole factor, which is much faster."""
+    factor = max(1, max(grey.shape) // LOOK)
+    if factor > 1:
+        height, width = grey.shape[0] // factor, grey.shape[1] // factor
+        whole = grey[: height * factor, : width * factor]
+        grey = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    scale = LOOK / max(grey.shape)
+    if scale >= 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    Printed lines and frames don't count.
-    """
-    shrink = min(1.0, LOOKED_AT / max(grey.shape))
-    small = np.asarray(cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
-    ink = find_ink(small) if min(small.shape) > 1 else None
-    if ink is None:
-        return None
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > 0.4).astype(np.uint8), connectivity=8)
-    mass = np.bincount(labels.ravel(), ink.ravel(), count)[1:]
-    wide, tall = stats[1:, 2] / small.shape[1], stats[1:, 3] / small.shape[0]
-    filled = stats[1:, 4] / np.maximum(stats[1:, 2] * stats[1:, 3], 1)
-    level, plumb = (wide > 0.5) & (tall < 0.25), (tall > 0.5) & (wide < 0.08)
-    frame = (wide > 0.5) & (tall > 0.4) & (filled < 0.15)
-    kept = ~(level | plumb | frame)
-    if not kept.any():
-        return None
-    order = np.argsort(tall[kept])
-    share = np.cumsum(mass[kept][order])
-    return float(tall[kept][order][np.searchsorted(share, share[-1] / 2)])
+
+def _characters(small: Grey) -> tuple[Numbers, Numbers, float]:
+    """Boxes `(n, 4)` and areas `(n,)` of strong ink that may be characters, and the area of all."""
+    contrast = even_light(small).contrast
+    mask = ink_mask(contrast)
+    inked = contrast[mask > 0]
+    if not len(inked):
+        return np.zeros((0, 4)), np.zeros(0), 0.0
+    strong = ((contrast > STRONG * np.quantile(inked, 0.9)) & (mask > 0)).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(strong, 8, cv2.CV_32S, cv2.CCL_GRANA)
+    x, y, width, height, area = (stats[1:, column].astype(np.float64) for column in range(5))
+    rows, columns = small.shape
+    cut = (x == 0) | (y == 0) | (x + width == columns) | (y + height == rows)
+    spanning = (width > SPAN * columns) | ((height > SPAN * rows) & (width > 0.1 * columns))
+    speck = (area < 4) | (np.maximum(width, height) < 3)
+    kept = ~cut & ~spanning & ~speck & (width < 12 * height)
+    return np.stack([x, y, x + width, y + height], axis=1)[kept], area[kept], float(area.sum())
+
+
+def _median(values: Numbers, weights: Numbers) -> float:
+    """The value that half of the weight stays under."""
+    order = np.argsort(values)
+    share = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def _rows(boxes: Numbers, area: Numbers, usual: float) -> Numbers:
+    """The share of ink in each row of characters, from top to bottom."""
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    if len(boxes) >= 20:  # fewer say nothing of a page's skew
+        angle = np.deg2rad(skew_of(x, y))
+        y = y * np.cos(angle) - x * np.sin(angle)
+    order = np.argsort(y)
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(y[order]) > 0.6 * usual) + 1])
+    shares: Numbers = np.add.reduceat(area[order], begins) / area.sum()
+    return shares

@@ -39,17 +39,18 @@ class Evened:
     dark_ink: bool
 
 
-def reduced(grey: Grey) -> tuple[Grey, int]:
+def reduced(grey: Grey, area: int = WORKING_AREA) -> tuple[Grey, int]:
     """The working copy of a page, and by how much it is smaller (a whole number: much faster than others).
 
     Args:
         grey: `uint8 (H, W)`.
+        area: px that the copy may have.
 
     Returns:
         `uint8 (H // k, W // k)` and k; what k doesn't divide is left off at the right and lower edge.
     """
-    factor = int(np.ceil(np.sqrt(grey.size / WORKING_AREA)))
-    factor = max(1, min(factor, min(grey.shape) // 2))
+    factor = int(np.ceil(np.sqrt(grey.size / area)))
+    factor = max(1, min(factor, min(grey.shape) // 8))
     if factor == 1:
         return grey, 1
     height, width = grey.shape[0] // factor, grey.shape[1] // factor
@@ -84,7 +85,9 @@ def ink_is_dark(grey: Grey) -> bool:
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     rows, columns = (max(1, side // BLOCK) for side in small.shape)
     whole = small[: rows * BLOCK, : columns * BLOCK]
-    blocks = whole.reshape(rows, -1, columns, whole.shape[1] // columns).swapaxes(1, 2).reshape(rows * columns, -1)
+    blocks = (
+        whole.reshape(rows, -1, columns, whole.shape[1] // columns).swapaxes(1, 2).reshape(rows * columns, -1)
+    )
     return bool((np.median(blocks, axis=1) - blocks.mean(axis=1)).mean() >= 0)
 
 
@@ -113,15 +116,15 @@ def ink_mask(contrast: Grey) -> Grey:
         `uint8 (h, w)`, 255 ink, 0 paper.
     """
     floor = max(FAINTEST, NOISE * noise_of(contrast))
-    # printed tints and patterns: what the paper has everywhere around is no ink; 40 keeps black ink from counting
-    tint = cv2.blur(cv2.min(contrast, 40), (61, 61), borderType=cv2.BORDER_REPLICATE)
+    # printed tints: what the paper has everywhere around is no ink; 40 keeps black ink from counting
+    tint = cv2.blur(np.minimum(contrast, 40), (61, 61), borderType=cv2.BORDER_REPLICATE)
     darkest = cv2.dilate(contrast, np.ones((REACH, REACH), np.uint8))
     threshold = cv2.max(cv2.max(cv2.multiply(tint, 1.6), cv2.multiply(darkest, SHARE)), floor)  # type: ignore[call-overload]
-    mask = cv2.compare(contrast, threshold, cv2.CMP_GT)
+    mask = np.asarray(cv2.compare(contrast, threshold, cv2.CMP_GT), np.uint8)
     strength = _typical(contrast, mask)
     fainter = cv2.compare(contrast, BLEED * strength, cv2.CMP_LT)  # type: ignore[call-overload]
     mask[fainter > 0] = 0
-    return np.asarray(mask, np.uint8)
+    return mask
 
 
 def _typical(contrast: Grey, mask: Grey) -> float:

@@ -1,6 +1,6 @@
 """How a page lies: its skew, and whether its lines run across or down. Knows no rulings, crops or files.
 
-Angles are degrees; positive ones turn the page clockwise, so a page of skew 5 has lines that fall to the right.
+Angles are degrees; positive ones turn the page clockwise: a page of skew 5 has lines that fall to the right.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Lie:
     """How the ink on a page lies.
 
     Attributes:
-        skew: degrees by which lines fall to the right, or, on a page lying sideways, by which its columns lean.
+        skew: degrees by which lines fall to the right or, on a page lying sideways, its columns lean.
         size: px of the working page; the longer side of most characters.
         level: a first guess at what `level_of` will say, from ink that stands free of printed lines.
     """
@@ -63,7 +63,11 @@ def _lie_in(mask: Grey) -> Lie:
     writing = told & (longer <= max(60, 0.12 * max(mask.shape))) & (longer < 6 * shorter)
     size = float(np.quantile(longer[writing], 0.65)) if writing.sum() >= 3 else 0.0
     corners = np.stack([boxes[:, 0], boxes[:, 1], boxes[:, 0] + width, boxes[:, 1] + height], axis=1)
-    return Lie(skew_of(*_points(told, np.asarray(labels, np.int32))), size, level_of(corners[writing], size) if size else 0.0)
+    return Lie(
+        skew_of(*_points(told, np.asarray(labels, np.int32))),
+        size,
+        level_of(corners[writing], size) if size else 0.0,
+    )
 
 
 def level_of(boxes: Numbers, size: float) -> float:
@@ -103,7 +107,7 @@ def size_of(boxes: Numbers, size: float) -> float:
 
 
 def _shared(places: Numbers, width: float) -> float:
-    """How much oftener places fall into the same strip of `width` than if they were spread evenly; 1 if not at all."""
+    """How much oftener places share a strip of `width` than if spread evenly; 1 if not at all."""
     strips = ((places - places.min()) / width).astype(np.intp)
     counts = np.bincount(strips).astype(np.float64)
     count = len(places)

@@ -1,7 +1,8 @@
 """A page to its numbers: light evened, turned upright, printed lines removed, ink grouped. Reads none of it.
 
-The steps lie beside this file: `light`, `orientation`, `rulings` (with `wiping`), `pieces`, `cells`, `parting`,
-`grouping`, `crops`. What comes out are candidates: words, print and drawings of a number's size are among them.
+The steps lie beside this file: `light`, `orientation`, `rulings` (with `wiping`), `pieces`, `cells`,
+`parting`, `grouping`, `crops`. What comes out are candidates: words, print and drawings of a number's size
+are among them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from inkdigits.cells import find_cells
 from inkdigits.crops import Affine, Sheet, centred, cut
 from inkdigits.grouping import Group, find_groups
+from inkdigits.layout import is_page as is_page
 from inkdigits.light import even_light, ink_mask, reduced
 from inkdigits.orientation import Lie, level_of, lie_of, size_of
 from inkdigits.parting import part
@@ -23,6 +25,7 @@ from inkdigits.results import Box
 from inkdigits.rulings import Rulings, find_rulings
 
 MOST_LINES = 2000  # candidates; what comes after them in reading order is left out
+LEAST = 8  # px; on a narrower page nothing can be read
 SURE = 1.5  # evidence for lines running across or down from which on the other isn't worth trying
 
 Grey = NDArray[np.uint8]
@@ -33,7 +36,7 @@ class PageLine:
     """What may be a number.
 
     Attributes:
-        pixels: `uint8 (h, w)`, cut out level, with a margin; printed lines and neighbours painted over. Dark on
+        pixels: `uint8 (h, w)`, cut out level, with a margin; printed lines, neighbours painted over. Dark on
             light or light on dark, as on the page.
         to_page: `float64 (2, 3)`, points of `pixels` to points of the upright page. Points count from the
             corners of pixels, as boxes do.
@@ -58,8 +61,8 @@ class Page:
         lines: in reading order.
         turned: degrees clockwise, 0, 90, 180 or 270, by which `grey` is turned against the page given.
         skew: degrees by which its lines fall to the right.
-        doubts: other values of `turned` that the ink allows, likeliest first. Geometry can't tell numbers from
-            numbers upside down: read some lines, and again `turn(line.pixels, 180)`; if those are surer, begin
+        doubts: other values of `turned` that the ink allows, likeliest first. Shapes can't tell numbers from
+            numbers upside down: read some lines, then `turn(line.pixels, 180)`; if those are surer, begin
             again with `find_lines(…, turned=…)`.
         cut: whether there were more than `MOST_LINES`.
     """
@@ -97,6 +100,9 @@ def find_lines(grey: Grey, turned: int | None = None) -> Page:
         turned: degrees clockwise, 0, 90, 180 or 270, to turn the page by; None decides from the ink whether
             lines run across (0) or down (90).
     """
+    if min(grey.shape) < LEAST:
+        quarter = (turned or 0) % 360
+        return Page(turn(grey, quarter), (), quarter, 0.0, (), False)
     work, factor = reduced(grey)
     contrast = even_light(work).contrast
     lie = lie_of(contrast)
@@ -146,17 +152,17 @@ def _straightened(contrast: Grey, skew: float) -> tuple[Grey, Affine]:
         return contrast, np.eye(2, 3)
     c, s = np.cos(np.deg2rad(skew)), np.sin(np.deg2rad(skew))
     size = (int(np.ceil(width * c + height * abs(s))), int(np.ceil(height * c + width * abs(s))))
-    back = np.array([[c, -s], [s, c]])  # what is level on the straightened copy falls to the right on the other
+    back = np.array(
+        [[c, -s], [s, c]]
+    )  # what is level on the straightened copy falls to the right on the other
     offset = np.array([width, height]) / 2 - back @ np.array(size) / 2
     to_copy = np.column_stack([back, offset])
-    level = cv2.warpAffine(
-        contrast, centred(to_copy), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
+    level = cv2.warpAffine(contrast, centred(to_copy), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(level, np.uint8), to_copy
 
 
 def _left_off(shape: tuple[int, ...], factor: int, quarter: int) -> tuple[int, int]:
-    """Columns and rows of the turned page before its copy begins: the copy left off what `factor` doesn't divide."""
+    """Columns and rows of the turned page before its copy begins: what `factor` doesn't divide."""
     below, right = shape[0] % factor, shape[1] % factor
     return {0: (0, 0), 90: (below, 0), 180: (right, below), 270: (0, right)}[quarter]
 

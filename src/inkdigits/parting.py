@@ -1,4 +1,4 @@
-"""Which cell a piece of ink belongs to; pieces that lie in several are parted. Knows no lines and no files."""
+"""Which cell a piece of ink belongs to; pieces that lie in several are parted. Knows no lines, no files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def part(pieces: Pieces, cells: Cells, size: float) -> tuple[Pieces, Whole]:
 
 
 def _counted(pieces: Pieces, cells: Cells) -> tuple[Whole, Whole, Whole]:
-    """Pairs of a piece's place and a cell's index that share ink, and how much, in pixels of the cells' copy."""
+    """Pairs of a piece's place and a cell's index that share ink, and how much, px of the cells' copy."""
     labels = pieces.labels[::COARSE, ::COARSE]
     places = np.full(int(pieces.labels.max()) + 1, -1, np.int64)
     places[pieces.numbers] = np.arange(len(pieces.numbers))

@@ -21,7 +21,8 @@ FAINTEST_LINE = 10  # of 255; along a whole line less contrast is enough than fo
 LONG = 4.0  # times the size of the writing: no stroke is so long and straight
 SHORT = 0.7  # times the size of the writing: sides of a box are no shorter
 LOOKED_AT = 250  # columns of a line, to see whether it is one
-UNBROKEN = 0.88  # of its length along which a line keeps nearly half of its usual contrast
+KEPT_UP = 0.45  # of its usual contrast, which a line keeps
+UNBROKEN = 0.88  # of its length along which it does
 THIN = 0.6  # of its length along which a line is no thicker than it usually is; the rest may be writing
 ROUGH = 2.0  # px by which its thickness differs from column to column on average
 COARSE = 2  # lines are looked for on a copy smaller by this
@@ -78,10 +79,10 @@ def find_rulings(contrast: Grey, mask: Grey, size: float) -> Rulings:
     level, plumb = found
     ink = mask.copy()
     for line in level:
-        wipe(ink, line)
+        wipe(ink, contrast, line)
     ink = _turned(ink)
     for line in plumb:
-        wipe(ink, line)
+        wipe(ink, turned[0], line)
     ink = _turned(ink)
     return Rulings(level, plumb, mask & ~ink, ink)
 
@@ -90,8 +91,8 @@ def _outlined(contrast: Grey, size: float) -> list[Outline]:
     """Outlines of whatever is straight and thin and runs from left to right, the longest first."""
     drawn = _straight(_coarser(contrast, COARSE), _shortest(size) // COARSE, -(-_thickest(size) // COARSE))
     outlines, _ = cv2.findContours(drawn, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    found = [(cv2.boundingRect(outline), outline) for outline in outlines]
-    found = [(box, outline) for box, outline in found if box[2] * COARSE >= _shortest(size)]
+    boxed = [(cv2.boundingRect(outline), np.asarray(outline, np.int32)) for outline in outlines]
+    found = [(box, outline) for box, outline in boxed if box[2] * COARSE >= _shortest(size)]
     return sorted(found, key=lambda piece: -piece[0][2])[:MOST_LINES]
 
 
@@ -137,7 +138,7 @@ def _followed(found: list[Outline], sheet: tuple[Grey, Grey], size: float) -> tu
         course = _course(box, outline, _shortest(size), _thickest(size))
         if course is not None:
             parts = _unbroken(course, sheet[0], _shortest(size))
-            lines += [line for part in parts if (line := _measured(part, sheet[1], size)) is not None]
+            lines += [line for part in parts if (line := _measured(part, *sheet, size)) is not None]
     return tuple(lines)
 
 
@@ -198,10 +199,10 @@ def _runs(flags: Flags, least: int) -> list[tuple[int, int]]:
 
 
 def _unbroken(line: Line, contrast: Grey, shortest: int) -> list[Line]:
-    """The line without what is no line at its ends; its parts, where gaps part it, as the sides of boxes in a row."""
+    """The line without what is none at its ends; its parts, where gaps part it, as sides of boxes."""
     line = Line(line.start, line.course[: contrast.shape[1] - line.start], line.thickness)
     strength = _strength(contrast, line)
-    strong = strength > 0.45 * _quantile(strength, 0.5)
+    strong = strength > KEPT_UP * _quantile(strength, 0.5)
     runs = _runs(strong, 6)
     if not runs:
         return []
@@ -215,7 +216,7 @@ def _unbroken(line: Line, contrast: Grey, shortest: int) -> list[Line]:
     ]
 
 
-def _measured(line: Line, mask: Grey, size: float) -> Line | None:
+def _measured(line: Line, contrast: Grey, mask: Grey, size: float) -> Line | None:
     """The line with its own thickness and course; None when its thickness changes, as print's doesn't."""
     thick = profile_of(mask, line, LOOKED_AT).thickness()
     inked = thick[thick > 0]
@@ -230,7 +231,9 @@ def _measured(line: Line, mask: Grey, size: float) -> Line | None:
     # short ones must be sides of boxes; a digit in each may touch much of them; a tint's dots are no side
     if thin < THIN if is_long else thin < THIN / 2 or len(inked) < 0.9 * len(thick):
         return None
-    line = extended(mask, followed_closely(mask, Line(line.start, line.course, thickness)), round(2 * size))
+    line = followed_closely(mask, Line(line.start, line.course, thickness))
+    least = max(FAINTEST_LINE, KEPT_UP * _quantile(_strength(contrast, line), 0.5))
+    line = extended(contrast, line, least, round(2 * size))
     chord = np.linspace(line.course[0], line.course[-1], len(line.course))
     bent = float(np.abs(line.course - chord).max())
     return line if is_long or bent <= 1.5 + 0.02 * len(chord) else None
@@ -242,11 +245,6 @@ def _strength(contrast: Grey, line: Line) -> Grey:
     rows = np.minimum(np.maximum(rows, 0), contrast.shape[0] - 1)
     strongest: Grey = contrast[rows, np.arange(line.start, line.end)[None, :]].max(0)
     return strongest
-
-
-def _quantile(values: NDArray[np.generic], share: float) -> float:
-    """As `np.quantile`, the lower neighbour; several times as fast for a few values."""
-    return float(np.sort(values)[int(share * (len(values) - 1))])
 
 
 def _quantile(values: NDArray[np.generic], share: float) -> float:

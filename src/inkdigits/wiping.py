@@ -1,4 +1,4 @@
-"""Taking one printed line out of ink that touches and crosses it. Knows where the line runs; finds none itself."""
+"""Taking one printed line out of ink that touches and crosses it. Knows where the line runs; finds none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SOFT_EDGE = 1.2  # px by which a line's ink may reach beyond its thickness
-THIN = 5  # px
+THIN = 5  # px; a line no thicker than that is left where other ink touches it
+DARKER = 1.35  # times the line's contrast: there is other ink, too
 
 Grey = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
@@ -60,7 +61,7 @@ class Profile:
     below: NDArray[np.intp]
 
     def thickness(self) -> NDArray[np.intp]:
-        """`int (n,)`, pixels of unbroken ink in each column, the line with what touches it; 0 where there is none."""
+        """`int (n,)`, pixels of unbroken ink in each column, line and what touches it; 0 without."""
         own = self.ink[self.zone].sum(0)
         return np.where(own > 0, own + self.above + self.below, 0)
 
@@ -109,33 +110,35 @@ def followed_closely(mask: Grey, line: Line) -> Line:
     return Line(line.start, smoothed(course, max(9, min(41, len(course) // 10))), line.thickness)
 
 
-def extended(mask: Grey, line: Line, most: int) -> Line:
+def extended(contrast: Grey, line: Line, least: float, most: int) -> Line:
     """The line with what goes on straight beyond its ends, where writing beside it had hidden it.
 
     Args:
-        mask: `uint8 (h, w)`, ink 255.
+        contrast: `uint8 (h, w)`, of `light.even_light`.
         line: as far as it is known.
+        least: contrast that it goes on with.
         most: px to look on.
     """
     back = max(2, min(len(line.course) - 1, 2 * most))
     slope = (line.course[-1] - line.course[-1 - back]) / back, (line.course[back] - line.course[0]) / back
     steps = np.arange(1, most + 1)
-    after = _inked_steps(mask, line.end - 1 + steps, line.course[-1] + slope[0] * steps)
-    before = _inked_steps(mask, line.start - steps, line.course[0] - slope[1] * steps)
+    after = _steps_on(contrast, line.end - 1 + steps, line.course[-1] + slope[0] * steps, least)
+    before = _steps_on(contrast, line.start - steps, line.course[0] - slope[1] * steps, least)
     course = [line.course[0] - slope[1] * steps[:before][::-1], line.course]
     course.append(line.course[-1] + slope[0] * steps[:after])
     return Line(line.start - before, np.concatenate(course), line.thickness)
 
 
-def _inked_steps(mask: Grey, columns: NDArray[np.intp], rows: Numbers) -> int:
-    """How many steps on there is ink, but for a pixel here and there."""
-    inside = (columns >= 0) & (columns < mask.shape[1]) & (rows >= 0) & (rows < mask.shape[0] - 0.5)
+def _steps_on(contrast: Grey, columns: NDArray[np.intp], rows: Numbers, least: float) -> int:
+    """How many steps on there is contrast, a pixel up or down, but for a pixel here and there."""
+    inside = (columns >= 0) & (columns < contrast.shape[1]) & (rows >= 1) & (rows < contrast.shape[0] - 1.5)
     count = int(inside.argmin()) if not inside.all() else len(inside)
-    ink = mask[np.round(rows[:count]).astype(np.intp), columns[:count]] > 0
-    gaps = np.flatnonzero(~ink)
-    stops = gaps[:-1][np.diff(gaps) == 1]  # two pixels without ink
+    near = np.round(rows[:count]).astype(np.intp) + np.array([[-1], [0], [1]])
+    strong = contrast[near, columns[None, :count]].max(0) >= least
+    gaps = np.flatnonzero(~strong)
+    stops = gaps[:-1][np.diff(gaps) == 1]  # two pixels without
     count = int(stops[0]) if len(stops) else count
-    while count and not ink[count - 1]:
+    while count and not strong[count - 1]:
         count -= 1
     return count
 
@@ -161,21 +164,23 @@ def spread(length: int, most: int) -> NDArray[np.intp]:
     return (starts[:, None] + np.arange(most // 8)).ravel()
 
 
-def wipe(mask: Grey, line: Line) -> None:
+def wipe(mask: Grey, contrast: Grey, line: Line) -> None:
     """Wipes a line that runs across out of a mask, in place; strokes that cross or touch it stay whole.
 
     Where other ink runs along a thin line, as the foot of a 2 may do, line and ink stay: a pixel or two more
-    of ink do no harm. Of thick lines only what a stroke crosses stays.
+    of ink do no harm. Of thick lines only what a stroke crosses stays. Ink darker than the line stays, too.
 
     Args:
         mask: `uint8 (h, w)`, ink 255.
+        contrast: `uint8 (h, w)`, of `light.even_light`.
         line: within the mask's columns.
     """
     profile = profile_of(mask, line)
     gone = profile.ink.copy()
     gone[: profile.zone.start] &= _next_to(profile.above, profile.zone.start)[::-1]
     gone[profile.zone.stop :] &= _next_to(profile.below, len(gone) - profile.zone.stop)
-    touched = profile.thickness() > 1.3 * line.thickness + SOFT_EDGE
+    thick = profile.thickness()
+    touched = thick > 1.3 * line.thickness + SOFT_EDGE
     if line.thickness > THIN:
         above = profile.above > 0.3 * line.thickness + SOFT_EDGE
         below = profile.below > 0.3 * line.thickness + SOFT_EDGE
@@ -184,6 +189,10 @@ def wipe(mask: Grey, line: Line) -> None:
         gone[profile.zone.stop :, touched_columns] = False
         touched = crossed(above, below, round(line.thickness))
     gone[:, touched] = False
+    darkness = contrast[profile.rows, profile.columns]
+    bare = darkness[profile.zone, ~touched]
+    if bare.size:
+        gone &= darkness <= DARKER * float(np.median(bare.max(0))) + 8
     columns = np.broadcast_to(profile.columns, gone.shape)
     mask[profile.rows[gone], columns[gone]] = 0
 
