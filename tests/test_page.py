@@ -1,0 +1,126 @@
+"""Pages to candidates: on drawn forms, tables, grids and ruled paper, level, tilted, turned and in shadow."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.page import MOST_LINES, Page, PageLine, find_lines, turn
+from inkdigits.training.datasets import Dataset
+
+
+def _support() -> ModuleType:
+    """tests/pages.py, which draws the pages."""
+    path = Path(__file__).with_name("pages.py")
+    spec = importlib.util.spec_from_file_location("pages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pages"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = _support()
+
+
+def overlap(a: Any, b: Any) -> float:
+    """Intersection over union of two boxes."""
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
+    common = max(wide, 0) * max(high, 0)
+    return float(common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common))
+
+
+def found(page: Page, photo: Any) -> float:
+    """Share of the numbers that have a candidate of their own."""
+    near = [
+        max((overlap(line.box, number.box) for line in page.lines), default=0) for number in photo.numbers
+    ]
+    return float(np.mean([share >= 0.5 for share in near]))
+
+
+@pytest.mark.parametrize("kind", ["ruled", "form", "table", "grid"])
+@pytest.mark.parametrize(
+    "light", [{}, {"tilt": 6.0}, {"tilt": -11.0}, {"shadow": 0.4}, {"bend": 6.0}, {"ink": 120}], ids=str
+)
+def test_numbers_are_found(mnist_train: Dataset, kind: str, light: dict[str, float]) -> None:
+    photo = pages.photographed(getattr(pages, kind)(mnist_train, seed=3), **light)
+    page = find_lines(photo.grey)
+    assert found(page, photo) >= 0.8
+    if "tilt" in light:
+        assert page.skew == pytest.approx(light["tilt"], abs=0.7)
+
+
+def test_cells_of_a_grid_know_their_place_and_empty_ones_are_none(mnist_train: Dataset) -> None:
+    photo = pages.photographed(pages.grid(mnist_train, seed=5))
+    page = find_lines(photo.grey)
+    wanted = {number.cell for number in photo.numbers}
+    cells = [line.cell for line in page.lines if line.cell is not None]
+    assert len(set(cells)) == len(cells)
+    assert len(wanted & set(cells)) >= 0.9 * len(wanted)
+    assert len(set(cells) - wanted) <= 2
+    assert cells == sorted(cells)
+
+
+@pytest.mark.parametrize("degrees", [90, 270])
+def test_a_page_on_its_side_is_turned(mnist_train: Dataset, degrees: int) -> None:
+    photo = pages.photographed(pages.ruled(mnist_train, seed=2))
+    page = find_lines(turn(photo.grey, degrees))
+    assert page.turned in (90, 270)
+    assert page.grey.shape == photo.grey.shape
+    assert (360 - degrees) in (page.turned, *page.doubts)
+
+
+def test_a_way_that_is_told_is_taken(mnist_train: Dataset) -> None:
+    photo = pages.photographed(pages.ruled(mnist_train, seed=2))
+    page = find_lines(turn(photo.grey, 180), turned=180)
+    assert page.turned == 180
+    assert np.array_equal(page.grey, photo.grey)
+    assert found(page, photo) >= 0.8
+
+
+def test_crops_lead_back_to_the_page(mnist_train: Dataset) -> None:
+    photo = pages.photographed(pages.table(mnist_train, seed=1), tilt=5.0)
+    for line in find_lines(photo.grey).lines:
+        assert isinstance(line, PageLine)
+        height, width = line.pixels.shape
+        middle = line.to_page @ [width / 2, height / 2, 1]
+        x0, y0, x1, y1 = line.box
+        assert x0 - 12 <= middle[0] <= x1 + 12
+        assert y0 - 12 <= middle[1] <= y1 + 12
+
+
+@pytest.mark.parametrize(
+    "grey",
+    [
+        np.zeros((900, 700), np.uint8),
+        np.full((900, 700), 255, np.uint8),
+        np.full((1, 3000), 200, np.uint8),
+        np.full((3000, 2), 200, np.uint8),
+        np.random.default_rng(0).integers(0, 256, (1200, 1600)).astype(np.uint8),
+    ],
+    ids=["black", "white", "one row", "two columns", "noise"],
+)
+def test_what_is_no_page_of_numbers_ends_soon(grey: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    page = find_lines(grey)
+    assert len(page.lines) <= MOST_LINES
+
+
+def test_a_hundred_thousand_specks_are_no_numbers() -> None:
+    grey = np.full((2000, 3000), 230, np.uint8)
+    at = np.random.default_rng(1).integers(2, 1998, (100_000, 2))
+    grey[at[:, 0], at[:, 1]] = 20
+    assert len(find_lines(grey).lines) <= MOST_LINES
+
+
+def test_light_ink_on_dark_paper_is_found_too(mnist_train: Dataset) -> None:
+    photo = pages.photographed(pages.ruled(mnist_train, seed=4))
+    assert found(find_lines(np.asarray(cv2.bitwise_not(photo.grey), np.uint8)), photo) >= 0.8
