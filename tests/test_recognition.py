@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inkdigits import page
 from inkdigits.alphabet import CLASSES
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
-from inkdigits.recognition import Recogniser
+from inkdigits.recognition import PageReader
 from inkdigits.results import Line
 
 Grey = NDArray[np.uint8]
@@ -63,9 +64,9 @@ class Tally:
         return logits, boxes
 
 
-def recogniser(model: Tally | None = None, accept_at: float = 0.9, **known: Any) -> Recogniser:
+def page_reader(model: Tally | None = None, accept_at: float = 0.9, **known: Any) -> PageReader:
     """With a network that reads bars."""
-    return Recogniser(model or Tally(), Constraints(**known), LineRule(accept_at))  # type: ignore[arg-type]
+    return PageReader(model or Tally(), Constraints(**known), LineRule(accept_at))  # type: ignore[arg-type]
 
 
 def bars(count: int, *, width: int = 6, size: tuple[int, int] = (60, 200)) -> Grey:
@@ -84,7 +85,7 @@ def only(read: tuple[Grey, tuple[Line, ...]]) -> Line:
 
 def test_a_cut_out_number_is_one_line() -> None:
     grey = bars(4)
-    upright, (line,) = recogniser().read(grey, "line")
+    upright, (line,) = page_reader().read(grey, "line")
     assert upright is grey
     assert (line.text, line.raw, line.accepted, line.reason) == ("1111", "1111", True, None)
     assert line.confidence > 0.99
@@ -92,7 +93,7 @@ def test_a_cut_out_number_is_one_line() -> None:
 
 
 def test_boxes_are_on_the_ink_in_order_and_hold_the_line() -> None:
-    line = only(recogniser().read(bars(4), "line"))
+    line = only(page_reader().read(bars(4), "line"))
     for digit, x in zip(line.digits, range(20, 140, 30), strict=True):
         assert np.allclose(digit.box, (x, 10, x + 6, 50), atol=2)
     assert np.allclose(line.box, (20, 10, 116, 50), atol=2)
@@ -100,10 +101,10 @@ def test_boxes_are_on_the_ink_in_order_and_hold_the_line() -> None:
 
 
 def test_nothing_and_no_number_have_their_reasons() -> None:
-    blank = only(recogniser().read(np.full((50, 90), 200, np.uint8), "line"))
+    blank = only(page_reader().read(np.full((50, 90), 200, np.uint8), "line"))
     assert (blank.text, blank.reason, blank.accepted, blank.confidence) == ("", "blank", False, 0)
     assert blank.box == (0, 0, 90, 50)
-    word = only(recogniser().read(bars(1, width=100), "line"))
+    word = only(page_reader().read(bars(1, width=100), "line"))
     assert (word.text, word.raw, word.reason, word.accepted, word.digits) == (
         "",
         "",
@@ -118,30 +119,30 @@ def test_a_number_among_words_is_no_number() -> None:
     grey = bars(1, size=(60, 400))
     for x in (80, 180, 280):
         grey[10:50, x : x + 70] = 30
-    line = only(recogniser().read(grey, "line"))
+    line = only(page_reader().read(grey, "line"))
     assert (line.reason, line.accepted) == ("not_a_digit", False)
 
 
 def test_the_rule_decides() -> None:
     doubtful = Tally(sure=8)
-    confidence = only(recogniser(doubtful).read(bars(2), "line")).confidence
+    confidence = only(page_reader(doubtful).read(bars(2), "line")).confidence
     assert 0.3 < confidence < 0.99
     for accept_at, reason in ((confidence - 0.01, None), (confidence + 0.01, "unsure")):
-        line = only(recogniser(doubtful, accept_at).read(bars(2), "line"))
+        line = only(page_reader(doubtful, accept_at).read(bars(2), "line"))
         assert (line.text, line.accepted, line.reason) == ("11", reason is None, reason)
 
 
 def test_what_is_known_decides_between_readings() -> None:
     model = Tally(doubtful=2)
-    free = only(recogniser(model).read(bars(4), "line"))
+    free = only(page_reader(model).read(bars(4), "line"))
     assert (free.text, free.reason, free.alternatives[0].text) == ("111", "unsure", "1111")
-    known = only(recogniser(model, length=4).read(bars(4), "line"))
+    known = only(page_reader(model, length=4).read(bars(4), "line"))
     assert (known.text, known.reason) == ("1111", None)
     assert known.confidence > 0.9 > free.confidence
 
 
 def test_when_no_reading_fits_nothing_is_forced() -> None:
-    line = only(recogniser(length=9).read(bars(3), "line"))
+    line = only(page_reader(length=9).read(bars(3), "line"))
     assert (line.text, line.raw, line.reason, line.accepted) == ("", "", "unsure", False)
     assert line.alternatives[0].text == "111", "what the ink looks like is still told"
     assert line.digits == ()
@@ -160,7 +161,7 @@ def page_of_numbers(rows: int = 6, columns: int = 3) -> Grey:
 
 def test_numbers_on_a_page_keep_their_order_and_place() -> None:
     grey = page_of_numbers()
-    upright, lines = recogniser().read(grey, "page")
+    upright, lines = page_reader().read(grey, "page")
     assert upright.shape == grey.shape
     assert [line.text for line in lines] == ["111"] * 18
     for number, line in enumerate(lines):
@@ -174,9 +175,9 @@ def test_a_page_leaves_out_what_is_no_number() -> None:
     grey = page_of_numbers()
     for x in range(120, 420, 50):
         cv2.rectangle(grey, (x, 630), (x + 40, 666), 40, -1)
-    lines = recogniser(Tally(broad=14)).read(grey, "page")[1]
+    lines = page_reader(Tally(broad=14)).read(grey, "page")[1]
     assert {line.text for line in lines} == {"111"}
-    assert recogniser().read(np.full((800, 800), 230, np.uint8), "page")[1] == ()
+    assert page_reader().read(np.full((800, 800), 230, np.uint8), "page")[1] == ()
 
 
 @dataclass
@@ -205,7 +206,7 @@ def test_a_page_upside_down_is_turned(degrees: int, length: int | None) -> None:
                 x, y = 120 + 300 * column + 22 * bar, 90 + 90 * row
                 cv2.rectangle(grey, (x - 4, y), (x + 8, y + 10), 40, -1)
     turned = np.ascontiguousarray(np.rot90(grey, degrees // 90))
-    upright, lines = recogniser(WantsTop(broad=30), length=length).read(turned, "page")
+    upright, lines = page_reader(WantsTop(broad=30), length=length).read(turned, "page")
     assert np.array_equal(upright, grey)
     assert [line.text for line in lines] == ["111" if length is None else ""] * 18
     assert lines[0].box[:2] == pytest.approx((116, 90), abs=8)
@@ -213,10 +214,16 @@ def test_a_page_upside_down_is_turned(degrees: int, length: int | None) -> None:
 
 def test_a_sure_page_is_read_once() -> None:
     model = Tally()
-    recogniser(model).read(page_of_numbers(), "page")
+    page_reader(model).read(page_of_numbers(), "page")
     assert len(model.asked) == 18
 
 
 def test_paper_that_looked_like_ink_is_blank() -> None:
-    line = only(recogniser(Tally(deaf=True)).read(bars(2), "line"))
+    line = only(page_reader(Tally(deaf=True)).read(bars(2), "line"))
     assert (line.text, line.reason, line.accepted) == ("", "blank", False)
+
+
+def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "MOST_LINES", 5)
+    assert len(page_reader().read(page_of_numbers(), "page")[1]) == 5
+    assert "the rest is left out" in caplog.text

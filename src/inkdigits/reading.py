@@ -20,7 +20,7 @@ from inkdigits.constraints import Constraints
 from inkdigits.errors import UsageError
 from inkdigits.images import DPI, Picture, load_pages
 from inkdigits.model import SHIPPED_LINE, LineModel
-from inkdigits.recognition import Layout, Recogniser
+from inkdigits.recognition import Layout, PageReader
 from inkdigits.results import Reading
 
 Grey = NDArray[np.uint8]
@@ -104,7 +104,7 @@ class NumberReader:
     def __init__(self, model: LineModel) -> None:
         """Puts a reader together; `NumberReader.load` is the usual way."""
         self.model = model
-        self._last: tuple[Wanted, Recogniser] | None = None
+        self._last: tuple[Wanted, PageReader] | None = None
 
     @classmethod
     def load(cls, weights: str | os.PathLike[str] | None = None, threads: int = 1) -> NumberReader:
@@ -134,12 +134,12 @@ class NumberReader:
             UsageError: at once, when what is wanted can't be.
             InputError: as `images.load_pages`, after the pages before.
         """
-        recogniser = self.recogniser(wanted)
+        page_reader = self.page_reader(wanted)
         source = name or (os.fspath(picture) if isinstance(picture, str | os.PathLike) else None)
         pages = load_pages(picture, name=name, dpi=wanted.dpi)
-        return _sheets(pages, recogniser, wanted.layout, source, after)
+        return _sheets(pages, page_reader, wanted.layout, source, after)
 
-    def recogniser(self, wanted: Wanted) -> Recogniser:
+    def page_reader(self, wanted: Wanted) -> PageReader:
         """What reads single pages; checks on the way whether what is wanted can be.
 
         Raises:
@@ -151,16 +151,16 @@ class NumberReader:
         if wanted.layout not in ("auto", "line", "page"):
             raise UsageError(f"layout {wanted.layout!r}: not known; choose from auto, line, page")
         rule = line_rule(self.model.card, wanted.max_error)
-        recogniser = Recogniser(self.model, wanted.constraints, rule)
-        self._last = wanted, recogniser
-        return recogniser
+        page_reader = PageReader(self.model, wanted.constraints, rule)
+        self._last = wanted, page_reader
+        return page_reader
 
 
 def _sheets(
-    pages: Iterator[Grey], recogniser: Recogniser, layout: Layout, source: str | None, after: int
+    pages: Iterator[Grey], page_reader: PageReader, layout: Layout, source: str | None, after: int
 ) -> Iterator[Sheet]:
     for number, grey in enumerate(pages, start=1):
         if number > after:
-            upright, lines = recogniser.read(grey, layout)
+            upright, lines = page_reader.read(grey, layout)
             height, width = upright.shape
             yield Sheet(Reading(lines, width, height, number, source), upright)

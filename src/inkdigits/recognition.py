@@ -5,6 +5,7 @@ grey ─► a page or one number? ─► lines cut out ─► strips ─► line
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -22,6 +23,8 @@ from inkdigits.page import Page, PageLine, find_lines, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Digit, Line, Reason
 from inkdigits.strip import HEIGHT, Strip, strip_from_grey
+
+log = logging.getLogger(__name__)
 
 Layout = Literal["auto", "line", "page"]
 Grey = NDArray[np.uint8]
@@ -70,7 +73,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Recogniser:
+class PageReader:
     """What reads lines, and when it trusts what it read.
 
     Attributes:
@@ -97,6 +100,10 @@ class Recogniser:
             (candidate,) = self._candidates([_as_one_line(grey)])
             return grey, (self._judged(candidate, grey.shape),)
         page, candidates = self._upright(grey)
+        if page.cut:
+            log.warning(
+                "a page with more than %s pieces of writing; the rest of it isn't read", len(candidates)
+            )
         numbers = (c for c in candidates if not _is_no_number(c))
         return page.grey, tuple(self._judged(number, page.grey.shape) for number in numbers)
 

@@ -290,6 +290,19 @@ def test_progress_on_a_terminal(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(out.splitlines()) == 3
 
 
+def test_answers_above_the_progress_where_both_share_a_terminal(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    code, _, err = call("scans", "broken.png", *ANY)
+    assert code == 1
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", err)
+    for answer in (r"^scans/a\.png +2750 ", r"^scans/c\.png +40392 ", r"^inkdigits: broken\.png: "):
+        assert re.search(answer, plain.replace("\r", "\n"), flags=re.MULTILINE)
+
+
 def test_choices_are_those_that_there_are() -> None:
     group: Any = typer.main.get_command(app)
     command = group.commands["read"]

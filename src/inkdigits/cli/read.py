@@ -103,7 +103,7 @@ def read(
     low, high = between or (None, None)
     wanted = Wanted(layout, length, min_length, max_length, low, high, check, pattern, max_error, dpi)
     reader = NumberReader.load(weights, threads=threads)
-    reader.recogniser(wanted)  # says what can't be before anything is read
+    reader.page_reader(wanted)  # says what can't be before anything is read
     found = expand(inputs)
     options = {**asdict(wanted), "weights": reader.model.card["sha256"]}
     with ExitStack() as opened:
