@@ -101,9 +101,7 @@ class PageReader:
             return grey, (self._judged(candidate, grey.shape),)
         page, candidates = self._upright(grey)
         if page.cut:
-            log.warning(
-                "a page with more than %s pieces of writing; the rest of it isn't read", len(candidates)
-            )
+            log.warning("a page with more than %s pieces of writing; the rest is left out", len(candidates))
         numbers = (c for c in candidates if not _is_no_number(c))
         return page.grey, tuple(self._judged(number, page.grey.shape) for number in numbers)
 
