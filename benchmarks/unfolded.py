@@ -62,11 +62,11 @@ def main() -> None:
     print(f"{arguments.out}  answers as {arguments.weights.name}, logits within {difference:.1e}")
 
 
-def training_glyphs(recipe: Recipe, images: NDArray[np.uint8]) -> Tensor:
+def training_glyphs(recipe: Recipe, images: NDArray[np.uint8], strength: float = 1.0) -> Tensor:
     """A large batch as a training would see it, `float (N, 28, 28)`."""
     generator = torch.Generator().manual_seed(SEED)
     drawn = [make(GLYPHS // 5, SEED)[0] for make in (draw_digits, draw_others)]
-    return augment(torch.cat([torch.tensor(images[:GLYPHS]), *drawn]), recipe.augment, generator)
+    return augment(torch.cat([torch.tensor(images[:GLYPHS]), *drawn]), recipe.augment, generator, strength)
 
 
 def put_back(network: Network, tensors: dict[str, Tensor], glyphs: Tensor) -> None:

@@ -297,7 +297,7 @@ ROBUST = Recipe(
         *("conv 64 3", "norm", "relu", "conv 64 3", "norm", "relu", "pool", "dropout 0.1"),
         *("conv 96 3", "norm", "relu", "conv 96 3", "norm", "relu", "global", "dropout 0.1", "dense"),
     ),
-    epochs=24,
+    epochs=28,
     batch_size=256,
     optimizer="adamw",
     learning_rate=4e-3,
@@ -307,7 +307,7 @@ ROBUST = Recipe(
     keep="last",
     augment=Augment(
         synthetic=0.2,
-        negatives=0.15,
+        negatives=0.12,
         rotation=14,
         shift=1.2,
         zoom=0.1,
