@@ -311,7 +311,7 @@ def record(rows: list[dict[str, Any]], arguments: list[str]) -> str:
         f"that contradicts itself, {SECONDS_EACH} seconds for one input."
     )
     found = (
-        "Found while the readers were written, and fixed before this run: a TIFF cut within a page's directory "
+        "Found while the readers were written and fixed before this run: a TIFF cut in a page's directory "
         "gave another page's pixels; libtiff printed on stderr; pictures of one and of four pixels broke the "
         "page finder. In an earlier run, 7 of 2,021 pictures gave a line with more or fewer digits than its "
         "text had; after changes to decoding it didn't come again, but its cause wasn't established. Two "
