@@ -11,10 +11,16 @@ import typer
 from inkdigits.cli.extras import EXTRAS, is_installed
 
 CORE = ("numpy", "PIL", "cv2", "onnxruntime", "typer", "rich", "platformdirs")
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "pillow_heif": "pillow-heif",
+}
 PURPOSES = {
     "train": "training, tuning, evaluating, exporting, and Grad-CAM",
     "tensorboard": "`train --tensorboard`",
+    "documents": "reading PDF and HEIC",
 }
 
 

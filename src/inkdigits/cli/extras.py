@@ -10,6 +10,7 @@ from inkdigits.errors import MissingExtra
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "safetensors", "sklearn", "matplotlib", "optuna", "onnx", "onnxscript"),
     "tensorboard": ("tensorboard",),
+    "documents": ("pypdfium2", "pillow_heif"),
 }
 
 
