@@ -59,6 +59,56 @@ def test_numbers_are_found(mnist_train: Dataset, kind: str, light: dict[str, flo
         assert page.skew == pytest.approx(light["tilt"], abs=0.7)
 
 
+def candidates(page: Page, box: Any) -> list[PageLine]:
+    """Candidates whose middle lies in a box."""
+    x0, y0, x1, y1 = box
+    return [
+        line
+        for line in page.lines
+        if x0 < (line.box[0] + line.box[2]) / 2 < x1 and y0 < (line.box[1] + line.box[3]) / 2 < y1
+    ]
+
+
+def test_a_comb_field_is_one_number_without_its_boxes(mnist_train: Dataset) -> None:
+    whole = 0
+    for seed in range(3):
+        photo = pages.photographed(pages.form(mnist_train, seed=seed), tilt=2.0)
+        page = find_lines(photo.grey)
+        combs = photo.numbers[:5]
+        for number in combs:
+            there = candidates(page, number.box)
+            whole += len(there) == 1 and overlap(there[0].box, number.box) >= 0.6
+            for line in there:
+                assert line.cell is None
+                # no column or row of dark pixels from edge to edge is left of the boxes
+                dark = line.pixels < 140
+                assert dark.mean(0).max() < 0.9
+                assert dark.mean(1).max() < 0.6
+    assert whole >= 13
+
+
+def test_a_table_has_one_number_a_cell(mnist_train: Dataset) -> None:
+    for tilt in (0.0, -9.0):
+        photo = pages.photographed(pages.table(mnist_train, seed=7), tilt=tilt)
+        page = find_lines(photo.grey)
+        for number in photo.numbers:
+            (line,) = candidates(page, number.box)
+            assert line.cell == number.cell
+            assert overlap(line.box, number.box) >= 0.6
+
+
+def test_numbers_come_in_reading_order_marks_and_all(mnist_train: Dataset) -> None:
+    drawing = pages.blank(mnist_train, 3, 900, 1000)
+    for row, texts in enumerate((("1.250", "12"), ("12-34", "7.5"), ("3", "44-4"), ("100.000", "1"))):
+        for column, text in enumerate(texts):
+            drawing.number(text, 100 + 500 * column + 40 * row, 100 + 180 * row, 50)
+    photo = pages.photographed(drawing, tilt=4.0)
+    page = find_lines(photo.grey)
+    assert len(page.lines) == len(photo.numbers)
+    for line, number in zip(page.lines, photo.numbers, strict=True):
+        assert overlap(line.box, number.box) >= 0.7
+
+
 def test_cells_of_a_grid_know_their_place_and_empty_ones_are_none(mnist_train: Dataset) -> None:
     photo = pages.photographed(pages.grid(mnist_train, seed=5))
     page = find_lines(photo.grey)

@@ -128,8 +128,8 @@ def _masks(sheet: Sheet, group: int, to_copy: Affine, size: tuple[int, int]) -> 
     where = np.s_[first[1] : last[1], first[0] : last[0]]
     owner = sheet.owner[sheet.labels[where]]
     foreign = (owner != group) & (owner != -1)
-    others = np.where(foreign, 255, 0).astype(np.uint8) | sheet.removed[where]
-    own = np.where(owner == group, 255, 0).astype(np.uint8)
+    others = foreign * np.uint8(255) | sheet.removed[where]
+    own = (owner == group) * np.uint8(255)
     if not others.any():
         return None, own
     there = to_copy.copy()
@@ -151,6 +151,6 @@ def _painted(pixels: Grey, others: Grey, own: Grey) -> Grey:
     reach = (max(9, pixels.shape[0] // 2 | 1),) * 2
     weight = cv2.blur(bare, reach, borderType=cv2.BORDER_REPLICATE)
     level = cv2.blur(pixels * bare, reach, borderType=cv2.BORDER_REPLICATE) / np.maximum(weight, 1e-6)
-    overall = float(np.median(pixels[bare > 0]))
-    paper = np.where(weight > 0.02, level, overall)
-    return np.where(gone, np.round(paper), pixels).astype(np.uint8)
+    if (far := weight <= 0.02).any():  # no paper near
+        level[far] = np.median(pixels[bare > 0])
+    return np.where(gone, np.round(level), pixels).astype(np.uint8)

@@ -16,7 +16,7 @@ from inkdigits.light import ink_mask
 
 MOST_SKEW = 17.0  # degrees looked at on either side; 15 are promised
 STEP = 0.5  # degrees, then refined to a tenth
-SAMPLE = 20_000  # pixels of ink that are projected
+SAMPLE = 8_000  # pixels of ink that are projected
 USUAL_SIZE = 30.0  # px of the working page, where too few pieces of ink tell the size of the writing
 
 Grey = NDArray[np.uint8]

@@ -100,6 +100,7 @@ def find_lines(grey: Grey, turned: int | None = None) -> Page:
         turned: degrees clockwise, 0, 90, 180 or 270, to turn the page by; None decides from the ink whether
             lines run across (0) or down (90).
     """
+    assert turned is None or turned % 90 == 0
     if min(grey.shape) < LEAST:
         quarter = (turned or 0) % 360
         return Page(turn(grey, quarter), (), quarter, 0.0, (), False)

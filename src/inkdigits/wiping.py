@@ -165,34 +165,34 @@ def spread(length: int, most: int) -> NDArray[np.intp]:
 
 
 def wipe(mask: Grey, contrast: Grey, line: Line) -> None:
-    """Wipes a line that runs across out of a mask, in place; strokes that cross or touch it stay whole.
+    """Wipes a line that runs across out of a mask, in place; strokes that cross it stay whole.
 
     Where other ink runs along a thin line, as the foot of a 2 may do, line and ink stay: a pixel or two more
-    of ink do no harm. Of thick lines only what a stroke crosses stays. Ink darker than the line stays, too.
+    of ink do no harm. What stands on the line or hangs from it stays, without the line. Ink that is darker
+    than the line stays, too.
 
     Args:
         mask: `uint8 (h, w)`, ink 255.
         contrast: `uint8 (h, w)`, of `light.even_light`.
         line: within the mask's columns.
     """
-    profile = profile_of(mask, line)
+    profile, thickness = profile_of(mask, line), line.thickness
+    thick = profile.thickness()
+    touched = thick > 1.3 * thickness + SOFT_EDGE
     gone = profile.ink.copy()
     gone[: profile.zone.start] &= _next_to(profile.above, profile.zone.start)[::-1]
     gone[profile.zone.stop :] &= _next_to(profile.below, len(gone) - profile.zone.stop)
-    thick = profile.thickness()
-    touched = thick > 1.3 * line.thickness + SOFT_EDGE
-    if line.thickness > THIN:
-        above = profile.above > 0.3 * line.thickness + SOFT_EDGE
-        below = profile.below > 0.3 * line.thickness + SOFT_EDGE
-        touched_columns = np.flatnonzero(touched)
-        gone[: profile.zone.start, touched_columns] = False
-        gone[profile.zone.stop :, touched_columns] = False
-        touched = crossed(above, below, round(line.thickness))
-    gone[:, touched] = False
+    beyond = np.abs(np.arange(len(gone)) - len(gone) // 2) > thickness / 2 + 0.6
+    gone[beyond[:, None] & touched[None, :]] = False
+    most = 0.3 * thickness + SOFT_EDGE
+    kept = crossed(profile.above > most, profile.below > most, round(thickness))
+    if thickness <= THIN:
+        kept |= touched & (thick <= 3 * thickness + 3)
+    gone[:, kept] = False
     darkness = contrast[profile.rows, profile.columns]
-    bare = darkness[profile.zone, ~touched]
-    if bare.size:
-        gone &= darkness <= DARKER * float(np.median(bare.max(0))) + 8
+    if not touched.all():
+        usual = float(np.median(darkness[profile.zone, ~touched].max(0)))
+        gone &= darkness <= DARKER * usual + 8
     columns = np.broadcast_to(profile.columns, gone.shape)
     mask[profile.rows[gone], columns[gone]] = 0
 
