@@ -146,9 +146,11 @@ def _neighbours(labels: Labels, boxes: Numbers) -> tuple[NDArray[np.int64], NDAr
             there = labels[row, column].astype(np.int64) - 1
             fresh = (found < 0) & inside & (there >= 0) & (there != np.arange(len(boxes)))
             found[fresh] = there[fresh]
-    # neighbours in a row are about as high as each other: the box below a caption is none of its table
-    tall = np.where(right >= 0, height[right] / height, 1.0)
-    right[(tall < 0.5) | (tall > 2)] = -1
+    # neighbours in a row are about as high as each other, those in a column as wide: captions and frames
+    # around a table are none of it
+    for found, side in ((right, height), (below, width)):
+        ratio = np.where(found >= 0, side[found] / side, 1.0)
+        found[(ratio < 0.45) | (ratio > 2.2)] = -1
     return right, below
 
 

@@ -18,6 +18,7 @@ FAINT = 0.25  # of the contrast of most writing: fainter pieces are shadows and 
 MOST_PIECES = 30_000  # the largest are kept
 SMALLEST = 0.09  # of the writing's size: a full stop
 LARGEST = 8.0  # times the writing's size: higher pieces are drawings
+WIDEST = 15.0  # times the writing's size: no hand writes so much without lifting the pen
 SOLID = 0.5  # of the writing's size: no pen is so wide
 
 Grey = NDArray[np.uint8]
@@ -71,7 +72,7 @@ def find_pieces(rulings: Rulings, contrast: Grey, size: float) -> Pieces:
     x, y, width, height, area = (stats[:, column].astype(np.float64) for column in range(5))
     longer, shorter = np.maximum(width, height), np.minimum(width, height)
     kept = (longer >= max(3.0, SMALLEST * size)) & (area >= max(5.0, 0.4 * (SMALLEST * size) ** 2))
-    kept &= (height <= LARGEST * size) & (shorter <= LARGEST * size)
+    kept &= (height <= LARGEST * size) & (width <= WIDEST * size)
     kept &= ~((area > 0.9 * width * height) & (shorter > 0.45 * longer) & (shorter > 0.3 * size))  # a block
     kept[0] = False
     inked = np.flatnonzero(ink)

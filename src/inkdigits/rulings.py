@@ -218,7 +218,7 @@ def _unbroken(line: Line, contrast: Grey, shortest: int) -> list[Line]:
 
 def _measured(line: Line, contrast: Grey, mask: Grey, size: float) -> Line | None:
     """The line with its own thickness and course; None when its thickness changes, as print's doesn't."""
-    thick = profile_of(mask, line, LOOKED_AT).thickness()
+    thick = profile_of(mask, line, LOOKED_AT).thickness
     inked = thick[thick > 0]
     is_long = len(line.course) >= LONG * size
     if len(inked) < 0.2 * len(thick):  # fainter than ink

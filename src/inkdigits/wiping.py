@@ -42,28 +42,43 @@ class Line:
 
 @dataclass(frozen=True)
 class Profile:
-    """The ink along a line.
+    """The ink along a line: in each column one unbroken run, that which the line is part of.
 
     Attributes:
         rows: `int (2 * reach + 1, n)`, rows of the mask around the line's course.
         columns: `int (1, n)`, those that were looked at.
-        ink: `bool`, same shape: ink there.
-        zone: which of the rows are the line's own, as a slice.
-        above: `int (n,)`, how many pixels of ink stand on the line, unbroken.
-        below: the same for ink hanging from it.
+        reach: rows looked at above the line's middle, and below it.
+        half: of these, what may be the line's own.
+        top: `int (n,)`, where the run begins in `rows`.
+        bottom: `int (n,)`, the row after its last; as `top` where there is no ink.
     """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
-    ink: Flags
-    zone: slice
-    above: NDArray[np.intp]
-    below: NDArray[np.intp]
+    reach: int
+    half: int
+    top: NDArray[np.intp]
+    bottom: NDArray[np.intp]
 
+    @property
     def thickness(self) -> NDArray[np.intp]:
-        """`int (n,)`, pixels of unbroken ink in each column, line and what touches it; 0 without."""
-        own = self.ink[self.zone].sum(0)
-        return np.where(own > 0, own + self.above + self.below, 0)
+        """`int (n,)`, px of the run, the line with what touches it; 0 where there is none."""
+        return self.bottom - self.top
+
+    @property
+    def above(self) -> NDArray[np.intp]:
+        """`int (n,)`, px of ink that stand on the line."""
+        return np.maximum(self.reach - self.half - self.top, 0)
+
+    @property
+    def below(self) -> NDArray[np.intp]:
+        """`int (n,)`, px of ink that hang from the line."""
+        return np.maximum(self.bottom - self.reach - self.half - 1, 0)
+
+    def run(self) -> Flags:
+        """`bool (2 * reach + 1, n)`, where the runs are."""
+        places = np.arange(2 * self.reach + 1)[:, None]
+        return (places >= self.top) & (places < self.bottom)
 
 
 def profile_of(mask: Grey, line: Line, most: int | None = None) -> Profile:
@@ -82,11 +97,16 @@ def profile_of(mask: Grey, line: Line, most: int | None = None) -> Profile:
     rows = np.round(line.course[places]).astype(np.intp)[None, :] + offsets
     inside = (rows >= 0) & (rows < mask.shape[0])
     rows = np.minimum(np.maximum(rows, 0), mask.shape[0] - 1)
-    ink = (mask[rows, columns] > 0) & inside
-    zone = slice(reach - half, reach + half + 1)
-    above = np.logical_and.accumulate(ink[: zone.start][::-1], axis=0).sum(0)
-    below = np.logical_and.accumulate(ink[zone.stop :], axis=0).sum(0)
-    return Profile(rows, columns, ink, zone, above, below)
+    bare = (mask[rows, columns] == 0) | ~inside
+    # the run of ink nearest to the line's middle: from the last bare row above it to the first one below
+    order = np.argsort(np.abs(offsets[:, 0]), kind="stable")[: 2 * half + 1]
+    nearest = bare[order].argmin(0)
+    start = order[nearest]
+    index = np.arange(2 * reach + 1)[:, None]
+    top = np.where(bare & (index < start), index, -1).max(0) + 1
+    bottom = np.where(bare & (index > start), index, 2 * reach + 1).min(0)
+    none = bare[start, np.arange(len(places))]
+    return Profile(rows, columns, reach, half, np.where(none, reach, top), np.where(none, reach, bottom))
 
 
 def followed_closely(mask: Grey, line: Line) -> Line:
@@ -97,14 +117,11 @@ def followed_closely(mask: Grey, line: Line) -> Line:
         line: about where it runs, and how thick it is.
     """
     profile = profile_of(mask, line)
-    own = profile.ink[profile.zone]
-    count = own.sum(0)
-    bare = (count > 0) & (profile.thickness() <= 1.3 * line.thickness + SOFT_EDGE)
+    thick = profile.thickness
+    bare = (thick > 0) & (thick <= 1.3 * line.thickness + SOFT_EDGE)
     if bare.mean() < 0.2:
         return line
-    lowest = profile.zone.start + len(own) - 1 - own[::-1].argmax(0) + profile.below
-    highest = profile.zone.start + own.argmax(0) - profile.above
-    middle = (lowest + highest) / 2 - len(profile.ink) // 2 + np.round(line.course)
+    middle = (profile.top + profile.bottom - 1) / 2 - profile.reach + np.round(line.course)
     places = np.flatnonzero(bare)
     course = np.interp(np.arange(len(line.course)), places, middle[places])
     return Line(line.start, smoothed(course, max(9, min(41, len(course) // 10))), line.thickness)
@@ -177,12 +194,10 @@ def wipe(mask: Grey, contrast: Grey, line: Line) -> None:
         line: within the mask's columns.
     """
     profile, thickness = profile_of(mask, line), line.thickness
-    thick = profile.thickness()
+    thick = profile.thickness
     touched = thick > 1.3 * thickness + SOFT_EDGE
-    gone = profile.ink.copy()
-    gone[: profile.zone.start] &= _next_to(profile.above, profile.zone.start)[::-1]
-    gone[profile.zone.stop :] &= _next_to(profile.below, len(gone) - profile.zone.stop)
-    beyond = np.abs(np.arange(len(gone)) - len(gone) // 2) > thickness / 2 + 0.6
+    gone = profile.run()
+    beyond = np.abs(np.arange(len(gone)) - profile.reach) > thickness / 2 + 0.6
     gone[beyond[:, None] & touched[None, :]] = False
     most = 0.3 * thickness + SOFT_EDGE
     kept = crossed(profile.above > most, profile.below > most, round(thickness))
@@ -191,8 +206,8 @@ def wipe(mask: Grey, contrast: Grey, line: Line) -> None:
     gone[:, kept] = False
     darkness = contrast[profile.rows, profile.columns]
     if not touched.all():
-        usual = float(np.median(darkness[profile.zone, ~touched].max(0)))
-        gone &= darkness <= DARKER * usual + 8
+        own = slice(profile.reach - profile.half, profile.reach + profile.half + 1)
+        gone &= darkness <= DARKER * float(np.median(darkness[own, ~touched].max(0))) + 8
     columns = np.broadcast_to(profile.columns, gone.shape)
     mask[profile.rows[gone], columns[gone]] = 0
 
@@ -220,8 +235,3 @@ def crossed(above: Flags, below: Flags, thickness: int) -> Flags:
 
 def _widened(flags: Flags, by: int) -> Flags:
     return np.convolve(flags, np.ones(2 * by + 1), "same") > 0.5 if len(flags) > 2 * by else flags
-
-
-def _next_to(count: NDArray[np.intp], height: int) -> Flags:
-    """`bool (height, n)`: the first `count` rows of each column."""
-    return np.arange(height)[:, None] < count[None, :]

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -135,7 +135,9 @@ def batches(lines: list[TrainingLine], size: int, rng: np.random.Generator) -> I
 
 
 def collate(lines: list[TrainingLine], rng: np.random.Generator | None = None) -> LineBatch:
-    """Lines as one batch; with `rng` each is moved along and shaded a little."""
+    """Lines as one batch; with `rng` each is stretched, moved and shaded a little."""
+    if rng is not None:
+        lines = [_stretched(line, rng) for line in lines]
     widest = max(line.pixels.shape[1] for line in lines) + (ROOM if rng is not None else 0)
     width = -(-widest // (2 * STRIDE)) * 2 * STRIDE
     strips = np.full((len(lines), HEIGHT, width), PAPER, np.uint8)
@@ -156,6 +158,20 @@ def collate(lines: list[TrainingLine], rng: np.random.Generator | None = None) -
         torch.from_numpy(boxes),
         torch.from_numpy(owned),
     )
+
+
+def _stretched(line: TrainingLine, rng: np.random.Generator) -> TrainingLine:
+    """Wider or narrower, higher or lower, as another cut around the ink would give."""
+    height, width = line.pixels.shape
+    wide, tall = np.exp(rng.normal(0, 0.08)), min(np.exp(rng.normal(0, 0.06)), 1.12)
+    down = (1 - tall) * height / 2 + rng.normal(0, 0.8)
+    to_there = np.array([[wide, 0, 0], [0, tall, down]])
+    size = (max(8, round(width * wide)), height)
+    pixels = cv2.warpAffine(line.pixels, to_there, size, borderMode=cv2.BORDER_CONSTANT, borderValue=PAPER)
+    boxes = line.boxes * np.array([wide, tall, wide, tall], np.float32) + np.array(
+        [0, down, 0, down], np.float32
+    )
+    return replace(line, pixels=np.asarray(pixels, np.uint8), boxes=boxes)
 
 
 def _shaded(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

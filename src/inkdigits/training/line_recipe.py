@@ -17,7 +17,7 @@ class LineRecipe:
 
     Attributes:
         lines: composed in all; each is used `repeats` times.
-        repeats: how often a line is used, moved and shaded a little differently each time.
+        repeats: how often a line is used, stretched, moved and shaded a little differently each time.
         chunk: lines composed together and shuffled; the state is saved after each.
         batch_size: lines a step, alike in width.
         learning_rate: the highest.
@@ -32,8 +32,8 @@ class LineRecipe:
         anchor_weight: of the loss that asks for a character's answer at its middle.
     """
 
-    lines: int = 230_400
-    repeats: int = 2
+    lines: int = 307_200
+    repeats: int = 3
     chunk: int = 12_800
     batch_size: int = 64
     learning_rate: float = 2e-3
