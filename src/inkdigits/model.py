@@ -81,15 +81,37 @@ class Model:
         Raises:
             InvalidData: of another type or shape.
         """
-        if glyphs.dtype != np.uint8 or glyphs.ndim != 3 or glyphs.shape[1:] != (SIDE, SIDE):
-            raise InvalidData(
-                f"glyphs: expected uint8 (N, {SIDE}, {SIDE}), got {glyphs.dtype} {glyphs.shape}"
-            )
+        _check_type(glyphs)
         answers = np.empty((len(glyphs), len(self.classes)), np.float32)
         for start in range(0, len(glyphs), BATCH):
             part = np.ascontiguousarray(glyphs[start : start + BATCH])
-            answers[start : start + BATCH] = self.session.run(None, {"glyphs": part})[0]
+            answers[start : start + BATCH] = self.session.run(["logits"], {"glyphs": part})[0]
         return answers
+
+    @property
+    def has_activation(self) -> bool:
+        """Whether the network also says where it looked."""
+        return len(self.session.get_outputs()) > 1
+
+    def activation(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How much each place of a glyph speaks for each class: class activation maps.
+
+        The mean over all places, plus one number a class, is the class's logit (Zhou et al., CVPR 2016).
+
+        Args:
+            glyphs: as for `logits`.
+
+        Returns:
+            `float32 (N, classes, h, w)`, a coarse raster over the glyph: 7×7 of the shipped network.
+
+        Raises:
+            InvalidData: of another type or shape.
+            InvalidWeights: the network doesn't end in a global mean, so it has no such maps.
+        """
+        if not self.has_activation:
+            raise InvalidWeights("this network has no output `activation`: it doesn't end in a global mean")
+        _check_type(glyphs)
+        return np.asarray(self.session.run(["activation"], {"glyphs": glyphs})[0], np.float32)
 
     def probabilities(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities, `float64 (N, classes)`; argument and errors as for `logits`."""
@@ -258,14 +280,23 @@ def open_session(content: bytes, path: Path, threads: int) -> onnxruntime.Infere
         ) from None
 
 
+def _check_type(glyphs: NDArray[np.uint8]) -> None:
+    if glyphs.dtype != np.uint8 or glyphs.ndim != 3 or glyphs.shape[1:] != (SIDE, SIDE):
+        raise InvalidData(f"glyphs: expected uint8 (N, {SIDE}, {SIDE}), got {glyphs.dtype} {glyphs.shape}")
+
+
 def _check_glyphs(session: onnxruntime.InferenceSession, classes: int, path: Path) -> None:
-    """One input `glyphs`, uint8 (N, 28, 28); one output `logits`, float32 (N, classes)."""
+    """One input `glyphs`, uint8 (N, 28, 28); output `logits`, float32 (N, classes), maybe `activation`."""
     takes, gives = _contract(session)
     if takes != [("glyphs", "tensor(uint8)", [SIDE, SIDE])]:
         raise InvalidWeights(
             f"{path}: a network of another kind: it takes {takes}, not uint8 glyphs of 28×28"
         )
-    if gives != [("logits", "tensor(float)", [classes])]:
+    maps = [(name, kind, shape[:1]) for name, kind, shape in gives[1:]]
+    if gives[:1] != [("logits", "tensor(float)", [classes])] or maps not in (
+        [],
+        [("activation", "tensor(float)", [classes])],
+    ):
         raise InvalidWeights(f"{path}: a network of another kind: it gives {gives}, not {classes} logits")
     if isinstance(session.get_inputs()[0].shape[0], int):
         raise InvalidWeights(f"{path}: a network for a fixed number of glyphs; export it with any N")

@@ -17,7 +17,14 @@ import pytest
 import torch
 from torch import nn
 
-from inkdigits.errors import DataUnavailable, InvalidData, OutputError, ParityError, UsageError
+from inkdigits.errors import (
+    DataUnavailable,
+    InvalidData,
+    InvalidWeights,
+    OutputError,
+    ParityError,
+    UsageError,
+)
 from inkdigits.model import Model, softmax
 from inkdigits.training import export
 from inkdigits.training.checkpoint import Weights
@@ -71,6 +78,24 @@ def test_every_recipe_answers_as_in_pytorch(exported: tuple[Network, Path], some
     answered = Model.load(path).logits(some[:count])
     assert answered.shape == (count, 10)
     np.testing.assert_allclose(answered, predict(network, some[:count]), rtol=0, atol=1e-4)
+
+
+def test_where_a_network_looked_adds_up_to_its_logits(exported: tuple[Network, Path], some: Any) -> None:
+    network, path = exported
+    model = Model.load(path)
+    dense = network.body[-1]
+    layers = [layer for layer in network.layers if not layer.startswith("dropout")]
+    assert model.has_activation == (layers[-2:] == ["global", "dense"])
+    if not model.has_activation:
+        with pytest.raises(InvalidWeights, match="activation"):
+            model.activation(some[:3])
+        return
+    assert isinstance(dense, nn.Linear)
+    maps = model.activation(some[:7])
+    assert maps.shape[:2] == (7, 10)
+    assert maps.ndim == 4
+    bias = dense.bias.detach().numpy()
+    np.testing.assert_allclose(maps.mean(axis=(2, 3)) + bias, model.logits(some[:7]), rtol=0, atol=1e-4)
 
 
 def test_the_graph_is_clean(exported: tuple[Network, Path]) -> None:

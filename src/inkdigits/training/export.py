@@ -1,7 +1,9 @@
 """Trained networks to ONNX files that stand alone. Knows PyTorch, ONNX and the runtime it checks against.
 
 The file takes `glyphs`, uint8 (N, 28, 28), ink bright on 0, for any N, and answers `logits`, float32
-(N, classes). Scaling is inside, batch norms are folded into their convolutions, and what a reader needs to
+(N, classes). A network that ends in a global mean and one dense layer also answers `activation`, float32
+(N, classes, h, w): how much each place speaks for each class, before the mean (class activation maps: Zhou et
+al., CVPR 2016). Scaling is inside, batch norms are folded into their convolutions, and what a reader needs to
 know (classes, temperature, thresholds, licence …) is in the file's own metadata. A JSON card beside it says
 the same, with the file's SHA-256. Nothing is written unless ONNX Runtime answers as PyTorch does.
 """
@@ -24,6 +26,8 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnxscript.ir.passes.common import ClearMetadataAndDocStringPass
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inkdigits.confidence import fit_rule, fit_temperature
 from inkdigits.errors import DataUnavailable, InvalidData, ParityError, UsageError
@@ -33,7 +37,7 @@ from inkdigits.training.checkpoint import Weights
 from inkdigits.training.datasets import Dataset, load_data
 from inkdigits.training.files import write_whole
 from inkdigits.training.loop import predict
-from inkdigits.training.networks import Network, count_parameters
+from inkdigits.training.networks import GlobalMean, Network, Scaling, count_parameters
 
 FORMAT = "inkdigits-onnx-1"
 POLARITY = "ink bright on 0"
@@ -110,12 +114,13 @@ def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigit
     The same network and facts give the same bytes.
     """
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)  # two: a size of 0 or 1 would be taken as fixed
+    looking = Looking.at(network)
     with quiet_exporter():
         program = torch.onnx.export(
-            network,
+            network if looking is None else looking,
             (example,),
             input_names=["glyphs"],
-            output_names=["logits"],
+            output_names=["logits"] if looking is None else ["logits", "activation"],
             dynamic_shapes=({0: torch.export.Dim("N")},),
             opset_version=OPSET,
             dynamo=True,  # also folds constants and batch norms
@@ -131,6 +136,28 @@ def to_onnx(network: Network, facts: Mapping[str, Any], *, name: str = "inkdigit
     proto = program.model_proto
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
+
+
+class Looking(nn.Module):
+    """A network that ends in `global`, `dense`, the dense layer before the mean: same logits, and maps."""
+
+    def __init__(self, body: nn.Sequential, dense: nn.Linear) -> None:
+        super().__init__()
+        self.body, self.dense = body, dense
+
+    @classmethod
+    def at(cls, network: Network) -> Looking | None:
+        """None when the network ends otherwise."""
+        layers = [layer for layer in network.body if not isinstance(layer, nn.Dropout)]
+        if len(layers) < 2 or not isinstance(layers[-2], GlobalMean) or not isinstance(layers[-1], nn.Linear):
+            return None
+        return cls(nn.Sequential(Scaling(), *layers[:-2]), layers[-1]).eval()
+
+    def forward(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `(N, classes)` and activation `(N, classes, h, w)`, whose mean plus the bias they are."""
+        weight = self.dense.weight[:, :, None, None]
+        activation = F.conv2d(self.body(glyphs), weight)
+        return activation.mean(dim=(2, 3)) + self.dense.bias, activation
 
 
 def check_parity(network: Network, model: Model, images: Glyphs) -> float:

@@ -52,8 +52,19 @@ class Network(nn.Module):
 
     def forward(self, glyphs: Tensor) -> Tensor:
         """Logits `float (N, classes)` of glyphs `(N, 28, 28)`, uint8 or float, 0 to 255."""
-        scaled = (glyphs.unsqueeze(1).float() - MEAN) / SD
-        return cast(Tensor, self.body(scaled))
+        return cast(Tensor, self.body(scaled(glyphs)))
+
+
+class Scaling(nn.Module):
+    """The first step of every network, as a layer."""
+
+    def forward(self, glyphs: Tensor) -> Tensor:
+        return scaled(glyphs)
+
+
+def scaled(glyphs: Tensor) -> Tensor:
+    """Glyphs `(N, 28, 28)` in grey levels as `float (N, 1, 28, 28)`, MNIST's mean 0, its deviation 1."""
+    return (glyphs.unsqueeze(1).float() - MEAN) / SD
 
 
 class Residual(nn.Module):
