@@ -115,6 +115,11 @@ class Line:
     digits: tuple[Digit, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
+    @property
+    def is_number(self) -> bool:
+        """Whether there is a number to show; what was read in words and drawings is none."""
+        return bool(self.text) and self.reason != "not_a_digit"
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object."""
         return {

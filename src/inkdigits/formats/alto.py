@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from inkdigits import __version__
 from inkdigits.formats.writer import Writer
-from inkdigits.formats.xml import add, document, figure, file_name, is_number, outline, root
+from inkdigits.formats.xml import add, document, figure, file_name, outline, root
 from inkdigits.results import Box, Digit, Line, Reading
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
@@ -65,13 +65,13 @@ def _add_tags(alto: Element, reading: Reading) -> None:
 
 
 def _has_marks(line: Line) -> bool:
-    return is_number(line) and line.raw != line.text
+    return line.is_number and line.raw != line.text
 
 
 def _add_block(space: Element, line: Line, number: int) -> None:
     place = _place(outline(line))
     tags: list[str] = [line.reason] if line.reason else []
-    if not is_number(line):
+    if not line.is_number:
         block = add(space, "TextBlock", ID=f"block_{number}", **place)
         block.attrib |= {"TAGREFS": " ".join(tags)} if tags else {}
         return

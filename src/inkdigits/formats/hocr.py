@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from inkdigits import __version__
 from inkdigits.formats.writer import Writer, printable
-from inkdigits.formats.xml import add, figure, is_number, outline, serialised, whole
+from inkdigits.formats.xml import add, figure, outline, serialised, whole
 from inkdigits.results import Box, Digit, Line, Reading
 
 _BEGIN = f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -68,7 +68,7 @@ def _add_line(parent: Element, line: Line, reading: Reading, number: str) -> Non
     reason = f"; x_reason {line.reason}" if line.reason else ""
     known = {"class": "ocr_line", "id": f"line_{number}", "title": f"{bbox}{reason}"}
     element = add(parent, "span", **known)
-    if not is_number(line):
+    if not line.is_number:
         return
     title = f"{bbox}; x_wconf {figure(100 * line.confidence, 2)}"
     word = add(element, "span", **{"class": "ocrx_word", "id": f"word_{number}", "title": title})

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from inkdigits import __version__
 from inkdigits.formats.writer import Writer
-from inkdigits.formats.xml import add, document, figure, file_name, is_number, outline, root, whole
+from inkdigits.formats.xml import add, document, figure, file_name, outline, root, whole
 from inkdigits.results import Alternative, Box, Line, Reading
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -58,10 +58,10 @@ def _add_order(page: Element, count: int) -> None:
 
 def _add_region(page: Element, line: Line, reading: Reading, number: int) -> None:
     outside = outline(line)
-    region = add(page, "TextRegion" if is_number(line) else "UnknownRegion", id=f"region_{number}")
+    region = add(page, "TextRegion" if line.is_number else "UnknownRegion", id=f"region_{number}")
     _add_coords(region, outside, reading)
     _add_labels(region, line)
-    if not is_number(line):
+    if not line.is_number:
         return
     text_line = add(region, "TextLine", id=f"line_{number}")
     _add_coords(text_line, outside, reading)

@@ -52,11 +52,6 @@ def file_name(reading: Reading) -> str:
     return printable(PurePath(reading.source or "").name)
 
 
-def is_number(line: Line) -> bool:
-    """Whether there is a number to write; what was read in words and drawings is none."""
-    return bool(line.text) and line.reason != "not_a_digit"
-
-
 def outline(line: Line) -> Box:
     """Around a number and all of its digits, whose boxes may stand out a little."""
     lefts, tops, rights, bottoms = zip(line.box, *(digit.box for digit in line.digits), strict=True)

@@ -27,7 +27,6 @@ from inkdigits.overlay.labels import (
     doubtful_digits,
     font,
     frame,
-    is_number,
     moved,
     place_labels,
     stroke_width,
@@ -113,7 +112,7 @@ def _draw_boxes(draw: ImageDraw.ImageDraw, line: Line) -> None:
             draw.rectangle(digit.box, outline=f"{colour}90", width=max(1, stroke // 2))
     x0, y0, x1, y1 = frame(line)
     draw.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline="#ffffffb0", width=stroke + 2)  # for dark pages
-    if not is_number(line):
+    if not line.is_number:
         _draw_dashes(draw, frame(line), MUTED, stroke, (stroke, 2 * stroke))
     elif line.accepted:
         draw.rectangle(frame(line), outline=BLUE, width=stroke)

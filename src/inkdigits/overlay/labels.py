@@ -131,7 +131,7 @@ def _label(line: Line, size: int, *, below: bool, short: bool) -> Label:
         below: whether alternatives stand below the digits; else above.
         short: leaves out how sure a number is, and what is said of ink without digits.
     """
-    if not is_number(line):
+    if not line.is_number:
         reason = (line.reason or "no number").replace("_", " ")
         return () if short else (Text(reason, line.box[0], 0, max(SMALLEST, round(SMALL * size)), MUTED),)
     doubtful = doubtful_digits(line)
@@ -165,11 +165,6 @@ def _doubt(line: Line, last: Text) -> Iterator[Text]:
         size = round(SMALL * last.size)
         drop = last.baseline - measure("0", size)[1]
         yield Text(f"? {int(100 * line.confidence)}%", last.box[2] + 0.3 * last.size, drop, size, VERMILLION)
-
-
-def is_number(line: Line) -> bool:
-    """Whether there is a number to show; what was read in words and drawings is none."""
-    return bool(line.text) and line.reason != "not_a_digit"
 
 
 def doubtful_digits(line: Line) -> list[Digit]:
