@@ -14,11 +14,11 @@ from inkdigits.confidence import (
     MAX_ERROR,
     LineRule,
     Rule,
+    expected_calibration_error,
     fit_line_table,
     fit_line_temperature,
     fit_rule,
     fit_temperature,
-    line_ece,
     line_rule,
     rule_from_card,
 )
@@ -204,12 +204,17 @@ def test_tables_that_can_t_be(table: Any) -> None:
 
 
 def test_calibration_error_of_numbers() -> None:
-    assert line_ece(*numbers(100_000, 5)) < 0.01
+    assert expected_calibration_error(*numbers(100_000, 5)) < 0.01
     confidences, right = numbers(20_000, 6)
-    assert line_ece(np.full(10, 0.8), np.arange(10) < 6) == pytest.approx(0.2)
-    assert line_ece(np.array([0.05, 1.0]), np.array([False, True]), bins=10) == pytest.approx(0.025)
-    assert line_ece(np.sqrt(confidences), right) > line_ece(confidences, right) + 0.01
-    assert line_ece(np.zeros(0), np.zeros(0, bool)) == 0
+    assert expected_calibration_error(np.full(10, 0.8), np.arange(10) < 6) == pytest.approx(0.2)
+    assert expected_calibration_error(
+        np.array([0.05, 1.0]), np.array([False, True]), bins=10
+    ) == pytest.approx(0.025)
+    assert (
+        expected_calibration_error(np.sqrt(confidences), right)
+        > expected_calibration_error(confidences, right) + 0.01
+    )
+    assert expected_calibration_error(np.zeros(0), np.zeros(0, bool)) == 0
 
 
 def drawn_lines(count: int, sharpness: float) -> tuple[list[NDArray[np.float64]], list[str]]:

@@ -137,8 +137,8 @@ def fit_line_table(confidences: Floats, right: NDArray[np.bool_]) -> list[Row]:
     return rows
 
 
-def line_ece(confidences: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error of numbers, 0 to 1 (Guo et al., ICML 2017, section 2).
+def expected_calibration_error(confidences: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error, 0 to 1 (Guo et al., ICML 2017, section 2).
 
     The mean distance between confidence and share of right ones, over bins of equal width, by their size.
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, log_loss
 
+from inkdigits.confidence import expected_calibration_error
 from inkdigits.errors import InvalidData, InvalidWeights
 from inkdigits.training.datasets import Dataset
 from inkdigits.training.evaluate import (
     accuracy_of_surest,
     answer,
-    expected_calibration_error,
     judge,
     reliability,
     wilson_interval,
@@ -59,7 +59,7 @@ def test_calibration_error_of_a_constructed_case() -> None:
     right = np.array([True, True, False, False] + [True] * 6)
     bins = reliability(confidence, right)
     assert [b.count for b in bins if b.count] == [4, 6]
-    assert expected_calibration_error(bins) == pytest.approx((4 * 0.15 + 6 * 0.1) / 10)
+    assert expected_calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 6 * 0.1) / 10)
 
 
 def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:

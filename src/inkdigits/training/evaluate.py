@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from inkdigits.confidence import expected_calibration_error
 from inkdigits.errors import InvalidData, InvalidWeights
 from inkdigits.model import softmax
 
@@ -172,7 +173,7 @@ def judge(
         accuracy=float(right.mean()),
         errors=int((~right).sum()),
         loss=_log_loss(logits, truth, temperature),
-        ece=expected_calibration_error(bins),
+        ece=expected_calibration_error(answers.confidence, right, BINS),
         aurc=float((1 - accuracy_of_surest(answers.confidence, right)).mean()),
         temperature=float(temperature),
         macro=macro,
@@ -195,17 +196,6 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Bin, ...]
         means = (float(confidence[inside].mean()), float(right[inside].mean())) if count else (None, None)
         bins.append(Bin(float(edges[place]), float(edges[place + 1]), count, *means))
     return tuple(bins)
-
-
-def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Mean distance between confidence and accuracy, weighted by each bin's samples."""
-    total = sum(b.count for b in bins)
-    gaps = (
-        b.count * abs(b.confidence - b.accuracy)
-        for b in bins
-        if b.confidence is not None and b.accuracy is not None
-    )
-    return sum(gaps) / total
 
 
 def accuracy_of_surest(confidence: Floats, right: NDArray[np.bool_]) -> Floats:

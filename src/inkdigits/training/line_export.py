@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxscript.ir.passes.common import ClearMetadataAndDocStringPass
 
 from inkdigits.alphabet import CLASSES
-from inkdigits.confidence import fit_line_table, fit_line_temperature, line_ece
+from inkdigits.confidence import expected_calibration_error, fit_line_table, fit_line_temperature
 from inkdigits.decode import decode
 from inkdigits.errors import ParityError
 from inkdigits.model import LINE_FORMAT, open_session
@@ -105,7 +105,7 @@ def calibrate_line(network: LineNetwork, lines: list[TrainingLine]) -> tuple[flo
         "calibration": {
             "lines": len(right),
             "exact": float(right.mean()),
-            "ece": line_ece(confidences, right),
+            "ece": expected_calibration_error(confidences, right),
         },
         "accept_table": fit_line_table(confidences, right),
     }
