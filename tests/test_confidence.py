@@ -14,7 +14,6 @@ from inkdigits.confidence import (
     MAX_ERROR,
     LineRule,
     Rule,
-    expected_calibration_error,
     fit_line_table,
     fit_line_temperature,
     fit_rule,
@@ -22,6 +21,7 @@ from inkdigits.confidence import (
     line_rule,
     rule_from_card,
 )
+from inkdigits.confidence import expected_calibration_error as ece
 from inkdigits.decode import decode
 from inkdigits.errors import InvalidWeights, UsageError
 from inkdigits.model import softmax
@@ -204,17 +204,12 @@ def test_tables_that_can_t_be(table: Any) -> None:
 
 
 def test_calibration_error_of_numbers() -> None:
-    assert expected_calibration_error(*numbers(100_000, 5)) < 0.01
+    assert ece(*numbers(100_000, 5)) < 0.01
     confidences, right = numbers(20_000, 6)
-    assert expected_calibration_error(np.full(10, 0.8), np.arange(10) < 6) == pytest.approx(0.2)
-    assert expected_calibration_error(
-        np.array([0.05, 1.0]), np.array([False, True]), bins=10
-    ) == pytest.approx(0.025)
-    assert (
-        expected_calibration_error(np.sqrt(confidences), right)
-        > expected_calibration_error(confidences, right) + 0.01
-    )
-    assert expected_calibration_error(np.zeros(0), np.zeros(0, bool)) == 0
+    assert ece(np.full(10, 0.8), np.arange(10) < 6) == pytest.approx(0.2)
+    assert ece(np.array([0.05, 1.0]), np.array([False, True]), bins=10) == pytest.approx(0.025)
+    assert ece(np.sqrt(confidences), right) > ece(confidences, right) + 0.01
+    assert ece(np.zeros(0), np.zeros(0, bool)) == 0
 
 
 def drawn_lines(count: int, sharpness: float) -> tuple[list[NDArray[np.float64]], list[str]]:
