@@ -35,7 +35,7 @@ from inkdigits.training.datasets import Dataset, load_mnist
 from labelled import sudokus
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "page_reader"))
 import pages  # noqa: E402 - which draws the tests' pages, and lies in their folder
 
 TURNED = {"image2002": 270, "image2004": 270, "image2005": 270}  # degrees; the camera's note on them is wrong

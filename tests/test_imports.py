@@ -22,16 +22,14 @@ MODULES = sorted(ROOT.rglob("*.py"))
 # from the bottom up; each may import those above it in this list, and its own
 BASE = {"errors", "results", "glyph", "alphabet"}
 IMAGES = {"levels", "documents", "images"}
-PAGE = {"light", "orientation", "wiping", "rulings", "pieces", "boxes", "cells", "grouping", "parting"}
-PAGE |= {"crops", "page", "layout"}
 DECODE = {"checks", "patterns", "constraints", "ctc", "decode"}
 LINE = {"strip", "places"}
-PARTS = BASE | IMAGES | PAGE | DECODE | LINE | {"model", "confidence"}
+PARTS = BASE | IMAGES | {"page"} | DECODE | LINE | {"model", "confidence"}
 READERS = {"recognition", "reading", "reader"}
 MAY_IMPORT = {
     **{name: set[str]() for name in BASE},
     **dict.fromkeys(IMAGES, BASE | IMAGES),
-    **dict.fromkeys(PAGE, BASE | PAGE),
+    "page": BASE | {"page"},
     **dict.fromkeys(DECODE, BASE | DECODE),
     **dict.fromkeys(LINE, BASE | LINE),
     "model": BASE | {"strip"},
@@ -232,7 +230,7 @@ def test_classifying_doesn_t_pay_for_reading_numbers() -> None:
         name.removeprefix("inkdigits.") for name in ended.stdout.split() if name.startswith("inkdigits.")
     }
     assert "glyph" in loaded
-    rest = PAGE | DECODE | LINE | {"recognition", "reading", "formats", "overlay"}
+    rest = {"page"} | DECODE | LINE | {"recognition", "reading", "formats", "overlay"}
     assert not loaded & (rest - {"ctc", "strip"})  # which confidence and model know
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inkdigits import page
 from inkdigits.alphabet import CLASSES
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
@@ -224,6 +223,6 @@ def test_paper_that_looked_like_ink_is_blank() -> None:
 
 
 def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "MOST_LINES", 5)
+    monkeypatch.setattr("inkdigits.page.lines.MOST_LINES", 5)
     assert len(page_reader().read(page_of_numbers(), "page")[1]) == 5
     assert "the rest is left out" in caplog.text

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
 from inkdigits.decode import Decoded, decode
-from inkdigits.layout import is_page
 from inkdigits.model import LineModel
-from inkdigits.page import Page, PageLine, find_lines, turn
+from inkdigits.page import Page, PageLine, find_lines, is_page, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Digit, Line, Reason
 from inkdigits.strip import HEIGHT, Strip, strip_from_grey

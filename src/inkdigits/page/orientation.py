@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.light import ink_mask
+from inkdigits.page.light import ink_mask
 
 MOST_SKEW = 17.0  # degrees looked at on either side; 15 are promised
 STEP = 0.5  # degrees, then refined to a tenth

@@ -17,7 +17,7 @@ from inkdigits.training.datasets import Dataset
 
 
 def _support() -> ModuleType:
-    """tests/pages.py, which draws the pages."""
+    """pages.py beside this file, which draws the pages."""
     path = Path(__file__).with_name("pages.py")
     spec = importlib.util.spec_from_file_location("pages", path)
     assert spec is not None

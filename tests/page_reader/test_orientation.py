@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.light import Grey
-from inkdigits.orientation import level_of, lie_of, size_of
+from inkdigits.page.light import Grey
+from inkdigits.page.orientation import level_of, lie_of, size_of
 
 
 def tilted(degrees: float) -> Grey:

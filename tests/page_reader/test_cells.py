@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkdigits.cells import Cells, find_cells
-from inkdigits.wiping import Line
+from inkdigits.page.cells import Cells, find_cells
+from inkdigits.page.wiping import Line
 
 
 def lines(places: list[float], begin: int, length: int, slope: float = 0.0) -> tuple[Line, ...]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.wiping import Line
+from inkdigits.page.wiping import Line
 
 MOST_CELLS = 4000  # the largest are kept
 SMALL = 2.4  # times the writing's size: a box no wider and higher holds one character

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.cells import COARSE, Cells
-from inkdigits.pieces import Pieces
+from inkdigits.page.cells import COARSE, Cells
+from inkdigits.page.pieces import Pieces
 
 PART = 0.2  # of a piece's ink inside cells: less than that in another cell is a stroke that reaches over
 AT_LEAST = 0.1  # of the writing's size, squared: ink in another cell that makes a piece of its own

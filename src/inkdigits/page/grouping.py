@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.cells import Cells
-from inkdigits.pieces import Pieces
-from inkdigits.wiping import Line
+from inkdigits.page.cells import Cells
+from inkdigits.page.pieces import Pieces
+from inkdigits.page.wiping import Line
 
 GAP = 0.3  # of its height, to which each piece reaches out: gaps of 0.6 of the height part numbers
 SPACED = 1.0  # of the height: single characters with no wider gaps between them are one number, too

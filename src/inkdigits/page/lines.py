@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.cells import find_cells
-from inkdigits.crops import Affine, Sheet, centred, cut
-from inkdigits.grouping import Group, find_groups
-from inkdigits.layout import is_page as is_page
-from inkdigits.light import even_light, ink_mask, reduced
-from inkdigits.orientation import Lie, level_of, lie_of, size_of
-from inkdigits.parting import part
-from inkdigits.pieces import Pieces, find_pieces
+from inkdigits.page.cells import find_cells
+from inkdigits.page.crops import Affine, Sheet, centred, cut
+from inkdigits.page.grouping import Group, find_groups
+from inkdigits.page.light import even_light, ink_mask, reduced
+from inkdigits.page.orientation import Lie, level_of, lie_of, size_of
+from inkdigits.page.parting import part
+from inkdigits.page.pieces import Pieces, find_pieces
+from inkdigits.page.rulings import Rulings, find_rulings
 from inkdigits.results import Box
-from inkdigits.rulings import Rulings, find_rulings
 
 MOST_LINES = 2000  # candidates; what comes after them in reading order is left out
 LEAST = 8  # px; on a narrower page nothing can be read

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.light import even_light, ink_mask
-from inkdigits.orientation import skew_of
+from inkdigits.page.light import even_light, ink_mask
+from inkdigits.page.orientation import skew_of
 
 SMALLEST_PAGE = 120  # px: less has no room for several lines that can be read
 LONGEST_PAGE = 8  # times as long as wide: longer ones are strips

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.rulings import Rulings
+from inkdigits.page.rulings import Rulings
 
 FAINT = 0.25  # of the contrast of most writing: fainter pieces are shadows and the paper's own pattern
 MOST_PIECES = 30_000  # the largest are kept

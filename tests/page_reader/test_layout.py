@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from inkdigits.images import load_grey
-from inkdigits.layout import is_page
+from inkdigits.page.layout import is_page
 
-NUMBERS = Path(__file__).parent.parent / "examples" / "numbers"
+NUMBERS = Path(__file__).parents[2] / "examples" / "numbers"
 CUT_OUT = sorted(p for p in NUMBERS.glob("*.[pj]*g") if p.stem not in ("form", "photo"))
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from inkdigits.wiping import Grey, Line
+from inkdigits.page.wiping import Grey, Line
 
 INKED = 0.9  # of a side that must have ink, or there is none
 NEAR = 2  # px by which ink may lie beside the side's course

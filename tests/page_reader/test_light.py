@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.light import Grey, even_light, ink_is_dark, ink_mask, noise_of, reduced
+from inkdigits.page.light import Grey, even_light, ink_is_dark, ink_mask, noise_of, reduced
 
 
 def written(ink: int = 40, paper: int = 220, width: int = 4) -> tuple[Grey, Grey]:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.light import Grey, ink_mask
-from inkdigits.rulings import Rulings, find_rulings
+from inkdigits.page.light import Grey, ink_mask
+from inkdigits.page.rulings import Rulings, find_rulings
 
 
 def sheet() -> Grey:

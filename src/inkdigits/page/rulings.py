@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.boxes import MEETING, completed, joined
-from inkdigits.wiping import Flags, Grey, Line, extended, followed_closely, profile_of, smoothed, wipe
+from inkdigits.page.boxes import MEETING, completed, joined
+from inkdigits.page.wiping import Flags, Grey, Line, extended, followed_closely, profile_of, smoothed, wipe
 
 MOST_LINES = 400  # in each direction: a page of stripes has more; the longest are taken
 FAINTEST_LINE = 10  # of 255; along a whole line less contrast is enough than for a stroke
