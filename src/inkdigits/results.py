@@ -1,9 +1,15 @@
-"""What a recogniser answers: frozen values, whose `to_dict()` is the JSON everywhere. Knows nobody."""
+"""What a recogniser answers: frozen values, whose `to_dict()` is the JSON everywhere. Knows nobody.
+
+`from_dict()` makes the value again from that JSON: confidences to six places, boxes to one. It leaves out
+members that it doesn't know, so that a newer server can say more; JSON that lacks one, or has one of another
+kind, raises KeyError, TypeError, ValueError or AttributeError.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Reason = Literal["blank", "not_a_digit", "unsure"]
 
@@ -43,6 +49,14 @@ class Classification:
             "probabilities": [round(p, 6) for p in self.probabilities],
         }
 
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """The answer whose JSON object this is."""
+        digit, probabilities = known["digit"], tuple(map(float, known["probabilities"]))
+        label = known.get("label") if digit is None else str(digit)
+        verdict = float(known["confidence"]), known["accepted"], known["reason"]
+        return cls(digit, *verdict, probabilities, known["source"], label)
+
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright page, x1 and y1 exclusive."""
@@ -63,6 +77,11 @@ class Alternative:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object."""
         return {"text": self.text, "confidence": round(self.confidence, 6)}
+
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """The alternative whose JSON object this is."""
+        return cls(known["text"], float(known["confidence"]))
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,12 @@ class Digit:
             "box": _rounded(self.box),
             "alternatives": [other.to_dict() for other in self.alternatives],
         }
+
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """The digit whose JSON object this is."""
+        others = tuple(map(Alternative.from_dict, known["alternatives"]))
+        return cls(known["text"], float(known["confidence"]), _box(known), others)
 
 
 @dataclass(frozen=True)
@@ -133,6 +158,14 @@ class Line:
             "alternatives": [other.to_dict() for other in self.alternatives],
         }
 
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """The number whose JSON object this is."""
+        verdict = float(known["confidence"]), known["accepted"], known["reason"]
+        digits = tuple(map(Digit.from_dict, known["digits"]))
+        others = tuple(map(Alternative.from_dict, known["alternatives"]))
+        return cls(known["text"], known["raw"], *verdict, _box(known), digits, others)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -168,6 +201,17 @@ class Reading:
             "lines": [line.to_dict() for line in self.lines],
         }
 
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """The reading whose JSON object this is; its `text` follows from its lines."""
+        lines = tuple(map(Line.from_dict, known["lines"]))
+        return cls(lines, known["width"], known["height"], known["page"], known["source"])
+
 
 def _rounded(box: Box) -> list[float]:
     return [round(float(side), 1) for side in box]
+
+
+def _box(known: Mapping[str, Any]) -> Box:
+    x0, y0, x1, y1 = map(float, known["box"])
+    return x0, y0, x1, y1

@@ -157,7 +157,7 @@ class Run:
 
     def _readings(self, item: Input) -> Iterator[Reading]:
         """Pages that were answered before, then the others."""
-        from inkdigits.cli.resume import reading_from
+        from inkdigits.results import Reading
 
         if self.record is None:
             yield from (sheet.reading for sheet in self._drawn(item, after=0))
@@ -165,13 +165,13 @@ class Run:
         before = 0
         for answer in self.record.of(item.name):
             before += 1
-            yield reading_from(answer)
+            yield Reading.from_dict(answer)
         if self.record.is_complete(item.name):
             return
         for sheet in self._drawn(item, after=before):
             answer = sheet.reading.to_dict()
             self.record.add(answer)
-            yield reading_from(answer)  # as the next run will give it, rounded
+            yield Reading.from_dict(answer)  # as the next run will give it, rounded
 
     def _drawn(self, item: Input, after: int) -> Iterator[Sheet]:
         """Pages as they are read, drawn before anything says that they are done."""

@@ -16,12 +16,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from inkdigits.errors import OutputError, UsageError
-
-if TYPE_CHECKING:
-    from inkdigits.results import Box, Reading
 
 FORMAT = "inkdigits-resume-1"
 SYNC_EVERY = 0.5  # seconds
@@ -140,25 +137,6 @@ class Record(AbstractContextManager["Record"]):
                 places.append(place)
             last = {answer["source"]}
         return last
-
-
-def reading_from(answer: Answer) -> Reading:
-    """The reading whose `to_dict()` a line holds: confidences to six places, boxes to one."""
-    from inkdigits.results import Alternative, Digit, Line, Reading
-
-    def others(known: Answer) -> tuple[Alternative, ...]:
-        return tuple(Alternative(**other) for other in known["alternatives"])
-
-    def box(known: Answer) -> Box:
-        x0, y0, x1, y1 = known["box"]
-        return x0, y0, x1, y1
-
-    def line(known: Answer) -> Line:
-        digits = tuple(Digit(**{**d, "box": box(d), "alternatives": others(d)}) for d in known["digits"])
-        return Line(**{**known, "box": box(known), "digits": digits, "alternatives": others(known)})
-
-    lines = tuple(map(line, answer["lines"]))
-    return Reading(lines, answer["width"], answer["height"], answer["page"], answer["source"])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Answer]]:
