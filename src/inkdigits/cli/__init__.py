@@ -18,6 +18,7 @@ from inkdigits.errors import InkdigitsError, MissingExtra, TrainingStopped, Usag
 COMMANDS = (
     "read",
     "classify",
+    "serve",
     "explain",
     "submit",
     "data",
@@ -40,7 +41,8 @@ app = typer.Typer(
 )
 
 for _name in COMMANDS:
-    app.command(_name)(getattr(import_module(f"inkdigits.cli.{_name}"), _name))
+    _module = import_module(f"inkdigits.cli.{_name}")
+    app.command(_name, cls=getattr(_module, "Command", None))(getattr(_module, _name))
 
 
 def _print_version(wanted: bool) -> None:

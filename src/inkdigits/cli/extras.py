@@ -11,6 +11,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "safetensors", "sklearn", "matplotlib", "optuna", "onnx", "onnxscript"),
     "tensorboard": ("tensorboard",),
     "documents": ("pypdfium2", "pillow_heif"),
+    "serve": ("fastapi", "uvicorn", "httptools", "pydantic_settings", "prometheus_client", "python_multipart"),
 }
 
 

@@ -57,7 +57,7 @@ class Kind:
 _TABLE = (
     (
         *("malformed-body", 400, "The body can't be understood"),
-        "It isn't what its Content-Type says: JSON with a mistake, base64 with other characters, multipart cut short.",
+        "It isn't what its Content-Type says: no JSON, no base64, multipart that is cut short.",
         "Compare it with the examples at /openapi.json; let a library write multipart bodies.",
     ),
     (
@@ -67,7 +67,7 @@ _TABLE = (
     ),
     (
         *("unauthorized", 401, "An API key is needed"),
-        "The server was started with --api-key-file, and the request has no key, or one that isn't in the file.",
+        "The server asks for a key, and the request has none, or one that it doesn't know.",
         "Send the header Authorization: Bearer KEY, or X-API-Key: KEY.",
     ),
     (
@@ -183,12 +183,12 @@ class Problem(Exception):
 
 
 def later(kind: str, detail: str, seconds: float) -> Problem:
-    """A problem that passes: it says in how many seconds to try again, at least 1 (the header has no less)."""
+    """A problem that passes: it says in how many seconds to try again, at least 1."""
     return Problem(kind, detail, headers={"Retry-After": str(max(1, round(seconds)))})
 
 
 def problem_of(error: Exception) -> Problem:
-    """What the caller is told of an error; of one that nobody thought of, nothing but that it happened."""
+    """What the caller is told of an error; of an unexpected one, nothing but that it happened."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, InkdigitsError):
@@ -202,7 +202,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 class Problems:
-    """Middleware, the innermost: whatever the routes raise becomes a problem; what is unexpected is logged."""
+    """Middleware, the innermost: what the routes raise becomes a problem; the unexpected is logged."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wraps the routes."""
@@ -225,15 +225,14 @@ class Problems:
         except Exception as error:
             problem = problem_of(error)
             if problem.kind.name == "internal":
-                log.exception(
-                    "unexpected error", extra={"request_id": scope.get("state", {}).get("request_id")}
-                )
+                request_id = scope.get("state", {}).get("request_id")
+                log.exception("unexpected error", extra={"request_id": request_id})
             if begun:  # half an answer is out; only closing the connection tells that it isn't whole
                 raise
             await problem.response(scope)(scope, receive, send)
 
 
-def handle(request: Request, error: Exception) -> Response:
+async def handle(request: Request, error: Exception) -> Response:
     """Starlette's own exceptions, such as 404 and 405, as problems."""
     return problem_of(error).response(request.scope)
 
@@ -242,9 +241,7 @@ async def explain(request: Request) -> Response:
     """`GET /problems/{kind}`: what a kind means and what to do; JSON, or HTML for who prefers it."""
     name = request.path_params["kind"]
     if name not in KINDS:
-        raise Problem(
-            "not-found", f"no kind of problem is called {name[:80]!r}; there are {', '.join(KINDS)}"
-        )
+        raise Problem("not-found", f"no kind of problem is called {name[:80]!r}")
     kind = KINDS[name]
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(_page(kind), headers={"Content-Security-Policy": "default-src 'none'"})

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="Address to listen at. The default is reached from this machine alone; 0.0.0.0 from anywhere.",
+        description="Address to listen at. This machine alone reaches the default; 0.0.0.0 is for all.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen at; 0 takes a free one.")
     workers: int = Field(
