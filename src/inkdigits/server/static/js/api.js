@@ -1,0 +1,97 @@
+/** Asks the server, once. Knows its addresses and how it says no; knows nothing of the page. */
+
+/** @typedef {import("./types.js").Page} Page */
+/** @typedef {import("./types.js").Classification} Classification */
+/** @typedef {import("./types.js").ModelName} ModelName */
+
+/** The server doesn't answer. */
+export class Gone extends Error {}
+
+/** The server says no, with a reason (RFC 9457). */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {string} sentence
+   * @param {number | null} retryAfter seconds, when trying again can help
+   */
+  constructor(status, sentence, retryAfter) {
+    super(sentence);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+const KEY = "api-key"; // in this tab only, and gone with it
+let key = "";
+try { key = sessionStorage.getItem(KEY) ?? ""; } catch { /* kept in memory then */ }
+
+/** @param {string} value */
+export function useKey(value) {
+  key = value;
+  try { sessionStorage.setItem(KEY, value); } catch { /* as above */ }
+}
+
+/**
+ * Numbers in a picture or document.
+ * @param {Blob} body
+ * @param {Record<string, string>} options
+ * @param {AbortSignal} signal
+ * @returns {Promise<{model: ModelName, pages: Page[]}>}
+ */
+export async function read(body, options, signal) {
+  const { model, results } = await send("v1/read", body, { ...options, explain: "true" }, signal);
+  return { model, pages: results[0].pages };
+}
+
+/**
+ * One digit in a picture.
+ * @param {Blob} body
+ * @param {AbortSignal} signal
+ * @returns {Promise<Classification>}
+ */
+export async function classify(body, signal) {
+  return (await send("v1/classify", body, { explain: "true" }, signal)).results[0];
+}
+
+/** What the server says of itself. */
+export const info = () => ask("v1/info", {});
+
+/**
+ * @param {string} path
+ * @param {Blob} body a file is sent with its name, anything else as it is
+ * @param {Record<string, string>} options
+ * @param {AbortSignal} signal
+ */
+function send(path, body, options, signal) {
+  const query = new URLSearchParams(options);
+  if (!(body instanceof File)) return ask(`${path}?${query}`, { method: "POST", body, signal });
+  const form = new FormData();
+  form.append("file", body, body.name);
+  return ask(`${path}?${query}`, { method: "POST", body: form, signal });
+}
+
+/**
+ * @param {string} address
+ * @param {RequestInit} request
+ */
+async function ask(address, request) {
+  let answer;
+  try {
+    answer = await fetch(address, { ...request, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+    if (answer.ok) return await answer.json();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Gone();
+  }
+  if (answer.status === 502 || answer.status === 504) throw new Gone(); // a proxy that found no server
+  throw await problemIn(answer);
+}
+
+/** @param {Response} answer */
+async function problemIn(answer) {
+  let said = null;
+  try { said = await answer.json(); } catch { /* a proxy's page */ }
+  const sentence = said?.detail || said?.title || `The server answered ${answer.status}.`;
+  const wait = Number(answer.headers.get("Retry-After") || NaN);
+  return new Problem(answer.status, sentence, Number.isFinite(wait) ? wait : null);
+}
