@@ -45,7 +45,7 @@ class Batcher:
         *,
         max_batch: int = 32,
         queue: int = 256,
-        observe: Callable[[int], None] | None = None,
+        observe: Callable[[int, int], None] | None = None,
     ) -> None:
         """Makes sure that batches answer as single glyphs do; otherwise glyphs run one by one.
 
@@ -53,7 +53,7 @@ class Batcher:
             model: the network.
             max_batch: glyphs of a run. 64 take 2% less each, but the loop stands still twice as long.
             queue: glyphs that may wait.
-            observe: told the number of glyphs of each run.
+            observe: told of each run how many glyphs it has, and how many wait for the next.
         """
         self._model = model
         self._largest = max_batch if _answers_alike(model, max_batch) else 1
@@ -144,7 +144,7 @@ class Batcher:
         each = (perf_counter() - begin) / len(glyphs)
         self._glyph_seconds += SMOOTH * (each - self._glyph_seconds)
         if self._observe:
-            self._observe(len(glyphs))
+            self._observe(len(glyphs), self._count)
         return rows
 
     async def _in_thread(self, glyphs: Glyphs) -> Logits:
