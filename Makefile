@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Everything they make lies in .venv/ and runs/.
+# Three commands: `make demo`, `make serve` and `make test`. Everything they make lies in .venv/ and runs/.
 # Stamp files stand for what is done, so a second call does nothing twice.
 
 PYTHON ?= python3# 3.11 or later
@@ -11,7 +11,7 @@ RUN := $(DEMO)/fast
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint docs constraints clean
+.PHONY: help demo serve test lint docs constraints clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,9 @@ demo: $(DEMO)/evaluated  ## install, train on MNIST, evaluate, read the pictures
 	@echo "Its test       $(RUN)/evaluate/mnist-test/report.html"
 	@echo "Its weights    $(RUN)/weights/best.onnx"
 	@echo "Try your own   $(INKDIGITS) classify PICTURE   (with the stronger weights that come with the package)"
+
+serve: $(VENV)/serve  ## install, serve the web page and the API on http://127.0.0.1:8000
+	$(INKDIGITS) serve
 
 test: $(VENV)/dev  ## install, run the whole suite
 	$(VENV)/bin/python -m pytest
@@ -60,9 +63,14 @@ $(VENV)/train: $(VENV)/made pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[train]'
 	@touch $@
 
+# Seconds: no PyTorch.
+$(VENV)/serve: $(VENV)/made pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[serve,documents]'
+	@touch $@
+
 $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $(VENV)/train $@
+	@touch $(VENV)/train $(VENV)/serve $@
 
 # A training that was cut off goes on where it was; `|`: a later install is no reason to train again.
 $(DEMO)/trained: | $(VENV)/train
