@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import inkdigits
 from inkdigits.reader import Reader
-from inkdigits.server import v1
-from inkdigits.server.batching import Batcher
-from inkdigits.server.problems import Problems, explain, handle
+from inkdigits.server import inference, metrics, v1
+from inkdigits.server.admission import Admission
+from inkdigits.server.logs import RequestLog
+from inkdigits.server.problems import Problem, Problems, explain, handle
 from inkdigits.server.service import Service
+from inkdigits.server.serving import announced
 from inkdigits.server.settings import Settings
+from inkdigits.server.uploads import Receiver
 
 STATIC = Path(__file__).with_name("static")
 POLICY = (
@@ -42,35 +46,96 @@ def create_app(settings: Settings, reader: Reader | None = None) -> FastAPI:
 
     Raises:
         InvalidWeights: a network that can't be opened.
+        UsageError: keys that can't be read.
     """
     if reader is None:
         reader = Reader.load(settings.weights, line_weights=settings.line_weights)
-    service = Service(settings, reader, Batcher(reader.model, queue=settings.queue))
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.open()
-        try:
-            yield
-        finally:
-            await service.close()
-
+    service = Service(settings, reader)
     app = FastAPI(
         title="inkdigits",
         version=inkdigits.__version__,
-        lifespan=lifespan,
+        lifespan=_lifespan(service),
         docs_url=None,  # its scripts would come from elsewhere
         redoc_url=None,
+        openapi_url=None,
         root_path=settings.root_path,
         redirect_slashes=False,
         exception_handlers={HTTPException: handle},
     )
     app.state.service = service
-    app.router.routes += v1.routes(service)
-    app.router.routes.append(Route("/problems/{kind}", explain, methods=["GET"]))
+    app.router.routes += _routes(service)
     app.router.default = Page(STATIC)  # after all routes, and after asking whether one takes another method
-    app.add_middleware(Problems)
+    if settings.metrics:
+        metrics.install(app)
+        metrics.show_model("digit", reader.model.card)
+        metrics.show_model("line", reader.numbers.model.card)
+    _wrap(app, service)
     return app
+
+
+def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.open()
+        try:
+            with announced(service):
+                yield
+        finally:
+            await service.close()
+
+    return lifespan
+
+
+def _routes(service: Service) -> list[BaseRoute]:
+    settings = service.settings
+    receiver = Receiver(settings.max_body_bytes, settings.max_files, settings.send_seconds)
+    return [
+        *v1.routes(service, receiver),
+        *inference.routes(
+            service.reader,
+            service.batcher,
+            receiver,
+            seconds=settings.request_seconds,
+            max_bytes=settings.max_body_bytes,
+            ready=lambda: service.ready,
+        ),
+        Route("/problems/{kind}", explain, methods=["GET"]),
+    ]
+
+
+def _wrap(app: FastAPI, service: Service) -> None:
+    """The middlewares; each one added lies around those before it."""
+    settings = service.settings
+    app.add_middleware(Refusing, service=service)
+    app.add_middleware(Problems)
+    app.add_middleware(Admission, settings=settings)
+    if settings.cors_origins:
+        exposed = ("Retry-After", "X-Request-ID")
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+            expose_headers=exposed,
+        )
+    if settings.metrics:
+        app.add_middleware(metrics.RequestTimes)
+    app.add_middleware(RequestLog, content=settings.log_content)
+
+
+class Refusing:
+    """Middleware: refuses new work while the server stops. What only asks how it is, is answered."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        """Wraps the routes."""
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if self._service.stopping and scope["type"] == "http" and scope["method"] == "POST":
+            told = "the server is stopping and takes nothing new"
+            raise Problem("shutting-down", told, headers={"Retry-After": "1", "Connection": "close"})
+        await self._app(scope, receive, send)
 
 
 class Page:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkdigits.errors import InkdigitsError
+from inkdigits.server.overload import Overloaded, ShuttingDown
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +192,9 @@ def problem_of(error: Exception) -> Problem:
     """What the caller is told of an error; of an unexpected one, nothing but that it happened."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Overloaded):
+        kind = "shutting-down" if isinstance(error, ShuttingDown) else "overloaded"
+        return later(kind, str(error), error.retry_after)
     if isinstance(error, InkdigitsError):
         name = _NAMES.get(error.type, error.type)
         if name in KINDS:
@@ -222,6 +226,8 @@ class Problems:
 
         try:
             await self.app(scope, receive, noticed)
+        except ClientDisconnect:
+            return  # nobody is there to be told
         except Exception as error:
             problem = problem_of(error)
             if problem.kind.name == "internal":

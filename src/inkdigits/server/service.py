@@ -11,6 +11,8 @@ that it delays nobody.
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from inkdigits.errors import ImageTooLarge, InkdigitsError
 from inkdigits.glyph import glyph_from_grey
@@ -29,6 +32,7 @@ from inkdigits.results import Classification
 from inkdigits.server.apart import PageProcesses, ReadAnswer, ReadJob
 from inkdigits.server.batching import Batcher
 from inkdigits.server.jobs import answer
+from inkdigits.server.metrics import PageFigures, forget, observe_batch
 from inkdigits.server.settings import Settings
 from inkdigits.server.uploads import File
 
@@ -61,29 +65,27 @@ class Service:
         stopping: whether new requests are refused, as the server is about to end.
     """
 
-    def __init__(self, settings: Settings, reader: Reader, batcher: Batcher) -> None:
-        """Puts it together; `open` starts processes and threads."""
-        self.settings, self.reader, self.batcher = settings, reader, batcher
+    def __init__(self, settings: Settings, reader: Reader) -> None:
+        """Puts it together; `open` starts the processes."""
+        self.settings, self.reader = settings, reader
+        self.batcher = Batcher(reader.model, queue=settings.queue, observe=observe_batch)
         self.stopping = False
         self._pages: PageProcesses | None = None
         self._threads = ThreadPoolExecutor(1, "numbers")
         self._large = ThreadPoolExecutor(1, "large-pictures")
 
     def open(self) -> None:
-        """Opens the network for numbers, starts page processes.
-
-        Raises:
-            InvalidWeights: a network that can't be opened.
-        """
+        """Starts the page processes, and answers once, so that the first caller needn't wait for imports."""
         settings = self.settings
-        self.reader.numbers  # noqa: B018 (opened now, not by the first request)
         self._pages = PageProcesses(
             settings.page_processes,
             seconds=settings.request_seconds,
             memory_mb=settings.page_memory_mb,
             queue=settings.page_queue,
             line_weights=settings.line_weights,
+            observe=PageFigures(),
         )
+        _warm_up(self.reader)
 
     async def close(self) -> None:
         """Answers what was begun, then ends threads and processes."""
@@ -93,6 +95,12 @@ class Service:
             await self._pages.close()
         self._threads.shutdown()
         self._large.shutdown()
+        forget(os.getpid())
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come here."""
+        return self._pages is not None and not self.stopping
 
     @property
     def pages(self) -> PageProcesses:
@@ -174,6 +182,17 @@ class Service:
         if job.options.get("layout") != "line" and is_page(grey):
             return None
         return answer(self.reader.numbers, job)
+
+
+def _warm_up(reader: Reader) -> None:
+    stroke = np.full((60, 60), 255, np.uint8)
+    stroke[10:50, 28:33] = 0
+    for kind in ("PNG", "JPEG", "WEBP"):
+        content = io.BytesIO()
+        Image.fromarray(stroke).save(content, kind)
+        reader.classify(content.getvalue())
+        reader.read(content.getvalue(), layout="line")
+    is_page(stroke)
 
 
 def _glyph_of(file: File, max_pixels: int) -> Glyph | None:

@@ -1,61 +1,110 @@
-"""A server process, or several: socket, signals, slow connections. Knows uvicorn, no pictures."""
+"""A server process, or several: socket, signals, slow connections. Knows uvicorn; knows no pictures.
+
+One worker serves in this process. Several are started and watched by uvicorn's supervisor, which starts anew
+whichever dies; they share one socket, and a folder where each keeps its metrics.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
+import os
+import shutil
+import signal
 import socket
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
 from inkdigits.errors import UsageError
-from inkdigits.server.app import create_app
 from inkdigits.server.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from inkdigits.server.service import Service
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read as `metrics` is imported: nothing here may before
+HEAD_SECONDS = 10  # that the head of a request may take, from its connection or its first byte
+REST_SECONDS = 5  # that a sender has for the rest of a body whose answer is out already
+DRAIN_SECONDS = 0.5  # between refusing and closing: whoever asks then is told, and isn't cut off
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or Ctrl-C.
+    """Serves until SIGTERM or Ctrl-C, then finishes what was begun.
 
     Raises:
-        UsageError: an address that can't be listened at.
+        UsageError: an address that can't be listened at, keys that can't be read.
+        InvalidWeights: a network that can't be opened.
     """
     listening = listen(settings.host, settings.port)
+    with _metrics_folder(settings.workers):
+        app = worker(settings)  # also where others will serve: what is wrong is said here, once
+        config = uvicorn.Config(
+            app if settings.workers == 1 else partial(worker, settings),
+            factory=settings.workers > 1,
+            workers=settings.workers,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(settings.send_seconds + settings.request_seconds),
+        )
+        _say_where(listening, settings.root_path)
+        if settings.workers == 1:
+            uvicorn.Server(config).run(sockets=[listening])
+        else:
+            del app
+            Supervisor(config, sockets=[listening]).run()
+
+
+def worker(settings: Settings) -> FastAPI:
+    """The application of one process, whose log is its standard error; what uvicorn calls in each worker."""
+    from inkdigits.server.app import create_app
+    from inkdigits.server.logs import configure
+
+    log = logging.getLogger("inkdigits")
+    log.handlers.clear()  # those of the command line
+    log.setLevel(logging.NOTSET)
+    configure(settings.log_level)
+    return create_app(settings)
+
+
+def _say_where(listening: socket.socket, root_path: str) -> None:
     host, port = listening.getsockname()[:2]
-    config = uvicorn.Config(
-        partial(create_app, settings),
-        factory=True,
-        host=host,
-        port=port,
-        workers=settings.workers,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-    )
-    print(f"inkdigits: the page is at {address(host, port, settings.root_path)}", file=sys.stderr, flush=True)
-    if settings.workers > 1:
-        uvicorn.supervisors.Multiprocess(config, sockets=[listening]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listening])
+    print(f"inkdigits: the page is at {address(host, port, root_path)}", file=sys.stderr, flush=True)
+
+
+# ---- the socket
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is listened at.
+    """A socket that is bound.
 
     Raises:
         UsageError: the port is taken, or the address isn't this machine's.
     """
+    kind = socket.SOCK_STREAM
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, _, protocol, _, place = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
-    except OSError as e:
-        reason = (e.strerror or str(e)).lower()
-        raise UsageError(
-            f"can't listen at {host}, port {port}: {reason}; choose another --port or --host"
-        ) from None
+    except (OSError, UnicodeError) as e:
+        reason = (getattr(e, "strerror", None) or str(e)).lower()
+        told = f"can't listen at {host}, port {port}: {reason}; choose another --port or --host"
+        raise UsageError(told) from None
     listening.set_inheritable(True)
     return listening
 
@@ -64,3 +113,124 @@ def address(host: str, port: int, root_path: str = "") -> str:
     """Where a browser on this machine finds the page."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}{root_path}/"
+
+
+# ---- several workers
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, which also forgets the metrics of what a dead worker had under way."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Starts anew whichever died or hangs; called twice a second."""
+        from inkdigits.server.metrics import forget
+
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            if pid is not None:
+                forget(pid)
+
+
+@contextmanager
+def _metrics_folder(workers: int) -> Iterator[None]:
+    """Where several workers keep their figures; none for one, which keeps them to itself."""
+    if workers == 1 or METRICS_FOLDER in os.environ:
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="inkdigits-metrics-")
+    os.environ[METRICS_FOLDER] = folder
+    try:
+        yield
+    finally:
+        del os.environ[METRICS_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- stopping
+
+
+@contextmanager
+def announced(service: Service) -> Iterator[None]:
+    """Makes SIGTERM and Ctrl-C refuse new requests first; a moment later uvicorn closes, as it would have.
+
+    So readiness is false before the socket is gone, and who keeps a connection open is told on it. A second
+    signal closes at once.
+    """
+    if threading.current_thread() is not threading.main_thread():  # a test's server: nobody signals it
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        close: Any = before[signal.Signals(number)]
+        if service.stopping:
+            close(number, frame)
+        else:
+            service.stopping = True
+            loop.call_soon_threadsafe(loop.call_later, DRAIN_SECONDS, close, number, None)
+
+    mine = [number for number, handler in before.items() if callable(handler)]
+    for number in mine:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, before[number])
+
+
+# ---- slow connections
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, closed when a request's head, or the rest of a refused body, comes too slowly.
+
+    How long a body may take before its answer is `uploads`' to say.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+    _whole = True  # whether the last request was received to its end
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """It is open; the head of a request should follow."""
+        super().connection_made(transport)
+        self._close_in(HEAD_SECONDS)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._whole = False
+        self._close_in(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is there."""
+        self._go_on()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        self._whole = True
+        self._go_on()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request was answered, perhaps before all of it was there."""
+        super().on_response_complete()
+        if not self._whole and self.cycle.response_complete:
+            self._close_in(REST_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed."""
+        self._go_on()
+        super().connection_lost(exc)
+
+    def _close_in(self, seconds: float) -> None:
+        self._go_on()
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
+
+    def _go_on(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

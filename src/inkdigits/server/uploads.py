@@ -131,6 +131,15 @@ class Receiver:
         finally:
             held.release()
 
+    @asynccontextmanager
+    async def whole(self, request: Request) -> AsyncIterator[bytes]:
+        """A request's body as it is; its memory counts until the context ends. Errors as for `received`."""
+        held = _Held(self._memory)
+        try:
+            yield (await self._take(request, Whole(), held)).content
+        finally:
+            held.release()
+
     async def _upload(self, request: Request, held: _Held) -> Upload:
         kind, _, parameters = request.headers.get("content-type", "").partition(";")
         kind, texts = kind.strip().lower(), _query(request)

@@ -29,24 +29,29 @@ from inkdigits.errors import InkdigitsError
 from inkdigits.glyph import SIDE
 from inkdigits.model import Model
 from inkdigits.server import options
-from inkdigits.server.problems import Problem, later, problem_of
+from inkdigits.server.apart import ReadAnswer
+from inkdigits.server.logs import note, note_content
+from inkdigits.server.metrics import count_reading
+from inkdigits.server.problems import Problem, problem_of
 from inkdigits.server.service import Classified, Service
 from inkdigits.server.uploads import File, Receiver, Upload
 
 FACTS = ("format", "classes", "sha256", "temperature", "accuracy", "accept_at", "digit_at")
 
-Answer = Callable[[Upload], Awaitable[Response]]
+Answer = Callable[[Upload, Scope], Awaitable[Response]]
 
 
-def routes(service: Service) -> list[Route]:
-    """The routes of version 1, for one service."""
-    settings = service.settings
-    receiver = Receiver(settings.max_body_bytes, settings.max_files, settings.send_seconds)
-    info = Info(service)
+def routes(service: Service, receiver: Receiver) -> list[Route]:
+    """The routes of version 1.
+
+    Args:
+        service: what answers.
+        receiver: takes in bodies within limits.
+    """
     return [
         Route("/v1/classify", Endpoint(service, receiver, Classify(service)), methods=["POST"]),
         Route("/v1/read", Endpoint(service, receiver, Read(service)), methods=["POST"]),
-        Route("/v1/info", info.answer, methods=["GET"]),
+        Route("/v1/info", Info(service).answer, methods=["GET"]),
     ]
 
 
@@ -59,17 +64,15 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        if self._service.stopping:
-            raise later("shutting-down", "the server is stopping and takes nothing new", 1)
         request = Request(scope, receive)
         async with self._receiver.received(request) as upload:
             try:
                 async with asyncio.timeout(self._service.settings.request_seconds):
-                    response = await self._answer(upload)
+                    response = await self._answer(upload, scope)
             except TimeoutError:
                 seconds = self._service.settings.request_seconds
                 told = f"not answered within {seconds:g} seconds; send less at once"
-                raise later("timed-out", told, 1) from None
+                raise Problem("timed-out", told) from None
         await response(scope, receive, send)
 
 
@@ -81,10 +84,11 @@ class Classify:
         self._service = service
         self._head = _head("digit", service.reader.model.card)
 
-    async def __call__(self, upload: Upload) -> Response:
+    async def __call__(self, upload: Upload, scope: Scope) -> Response:
         """The answer to a request."""
         chosen = options.wanted(upload, options.CLASSIFY)
         classified = await self._service.classify(upload.files)
+        _note_digits(classified, scope)
         if len(classified) == 1 and isinstance(classified[0].answer, InkdigitsError):
             raise problem_of(classified[0].answer)
         results = [_result(one, file) for one, file in zip(classified, upload.files, strict=True)]
@@ -103,7 +107,7 @@ class Read:
         """For one service."""
         self._service = service
 
-    async def __call__(self, upload: Upload) -> Response:
+    async def __call__(self, upload: Upload, scope: Scope) -> Response:
         """The answer to a request."""
         chosen = options.wanted(upload, options.READ)
         form, explain = chosen.get("format", "json"), chosen.get("explain", False)
@@ -114,16 +118,20 @@ class Read:
         wanted = options.for_reader(chosen)
         if form != "json":
             read = await self._service.read(upload.files[0], wanted, form)
+            _note_numbers(upload.files[0].name, read, scope)
             return Response(read.body, headers={"Content-Type": read.media_type, "Cache-Control": "no-store"})
-        results = await self._results(upload.files, wanted, explain)
+        results = await self._results(upload.files, wanted, explain, scope)
         return _json(_head("line", self._service.reader.numbers.model.card) + b",".join(results) + b"]}")
 
-    async def _results(self, files: tuple[File, ...], wanted: dict[str, Any], explain: bool) -> list[bytes]:
+    async def _results(
+        self, files: tuple[File, ...], wanted: dict[str, Any], explain: bool, scope: Scope
+    ) -> list[bytes]:
         results = []
         for file in files:
             source = b'{"source":' + json.dumps(file.name).encode()
             try:
                 read = await self._service.read(file, wanted, explain=explain)
+                _note_numbers(file.name, read, scope)
                 results.append(source + b',"pages":' + read.body + b"}")
             except InkdigitsError as e:
                 problem = problem_of(e)
@@ -209,3 +217,28 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
     return base64.b64encode(content.getvalue()).decode()
+
+
+# ---- what logs and metrics are told
+
+
+def _note_digits(classified: list[Classified], scope: Scope) -> None:
+    answers = [one.answer for one in classified]
+    for one in answers:
+        if not isinstance(one, InkdigitsError):
+            count_reading(one.reason)
+    note(scope, pictures=len(answers))
+    if scope["state"].get("log_content"):
+        read = [one.to_dict() for one in answers if not isinstance(one, InkdigitsError)]
+        note_content(
+            scope, read=[{name: one[name] for name in ("source", "digit", "reason")} for one in read]
+        )
+
+
+def _note_numbers(name: str | None, read: ReadAnswer, scope: Scope) -> None:
+    for reason, count in read.reasons.items():
+        count_reading(None if reason == "accepted" else reason, "line", count)
+    log = scope["state"].get("log", {})
+    note(scope, pictures=log.get("pictures", 0) + 1, pages=log.get("pages", 0) + read.pages)
+    if scope["state"].get("log_content"):
+        note_content(scope, read=[*log.get("read", ()), {"source": name, "body": read.body.decode()}])
