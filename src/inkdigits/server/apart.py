@@ -251,6 +251,8 @@ class _Process:
             timer.start()
             self._ready = bool(self._pipes()[1].readline())
             timer.cancel()
+            if not self._ready:
+                self.kill()  # or what is left of it
         return self._ready
 
     def _exchange(self, job: ReadJob) -> tuple[dict[str, Any], bytes]:
