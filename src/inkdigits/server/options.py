@@ -5,20 +5,22 @@ Knows names and types; what a value means, and whether several go together, the 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inkdigits.alphabet import LONGEST
 from inkdigits.server.problems import Problem
 from inkdigits.server.uploads import Upload
 
 LAYOUTS = ("auto", "line", "page")
 FORMATS = ("json", "text", "csv", "hocr", "alto", "page")
-LARGEST = 10**30  # of an integer: a number of more digits is none that anybody reads
+LARGEST = 10**LONGEST  # a number of more digits is none that anybody reads
+LONGEST_TEXT = 1000  # characters
 
-_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_INTEGER = re.compile("-?(0|[1-9][0-9]{0,39})")  # as JSON has them
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def for_reader(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Options as `reading.Wanted` takes them: `range` is `low` and `high` there."""
     rest = {name: value for name, value in chosen.items() if name not in ("range", "format", "explain")}
     if "range" in chosen:
-        rest["low"], rest["high"] = chosen["range"]
+        rest["low"], rest["high"] = map(int, chosen["range"].split(","))
     return rest
 
 
@@ -81,9 +83,10 @@ def _taken(name: str, given: Any, known: Mapping[str, Option], of_text: bool) ->
     if option is None:
         raise Problem("usage", f"option {name[:80]!r}: not known; there are {', '.join(known)}")
     value = option.kind.from_text(given) if of_text else option.kind.from_json(given)
-    choices = option.schema.get("enum")
-    if value is None or (choices and value not in choices):
+    choices, form = option.schema.get("enum"), option.schema.get("pattern")
+    if value is None or (choices and value not in choices) or (form and not re.fullmatch(form, value)):
         expected = f"one of {', '.join(choices)}" if choices else option.kind.expected
+        expected = f"as its description says: {option.meaning}" if form else expected
         raise Problem("usage", f"option {name}: {str(given)[:80]!r} isn't {expected}")
     return value
 
@@ -92,7 +95,7 @@ def _taken(name: str, given: Any, known: Mapping[str, Option], of_text: bool) ->
 
 
 def _boolean(text: str) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+    return {"true": True, "false": False}.get(text)
 
 
 def _integer(text: str) -> int | None:
@@ -100,15 +103,12 @@ def _integer(text: str) -> int | None:
 
 
 def _number(text: str) -> float | None:
-    try:
-        return _finite(float(text))
-    except ValueError:
-        return None
+    return _finite(float(text)) if _NUMBER.fullmatch(text) else None
 
 
 def _finite(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and abs(value) < LARGEST and math.isfinite(value) else None
+    return value if is_number and abs(value) < LARGEST else None
 
 
 def _whole(value: Any) -> int | None:
@@ -116,35 +116,25 @@ def _whole(value: Any) -> int | None:
     return int(number) if number is not None and number == int(number) else None
 
 
-def _range(text: str) -> tuple[int, int] | None:
-    low, comma, high = text.partition(",")
-    return _pair([_integer(low.strip()), _integer(high.strip())]) if comma else None
-
-
-def _pair(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, str):
-        return _range(value)
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = map(_whole, value)
-    return None if low is None or high is None else (low, high)
-
-
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and len(value) <= 1000 else None
+    return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else None
 
 
-_INTEGERS = {"type": "integer"}
-BOOLEAN = Kind("true or false", _boolean, lambda v: v if isinstance(v, bool) else None, {"type": "boolean"})
-INTEGER = Kind("a whole number", _integer, _whole, _INTEGERS)
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+BOOLEAN = Kind("true or false", _boolean, _flag, {"type": "boolean"})
+INTEGER = Kind("a whole number", _integer, _whole, {"type": "integer"})
 NUMBER = Kind("a number", _number, _finite, {"type": "number"})
-TEXT = Kind("a text of at most 1000 characters", _text, _text, {"type": "string", "maxLength": 1000})
-RANGE = Kind(
-    "two whole numbers with a comma between, such as 1,31",
-    _range,
-    _pair,
-    {"type": "string", "pattern": r"^\s*[+-]?[0-9]{1,30}\s*,\s*[+-]?[0-9]{1,30}\s*$"},
+TEXT = Kind(
+    f"a text of at most {LONGEST_TEXT} characters",
+    _text,
+    _text,
+    {"type": "string", "maxLength": LONGEST_TEXT},
 )
+
+_DIGITS = {"minimum": 1, "maximum": LONGEST}
 
 CLASSIFY = {
     "explain": Option(BOOLEAN, "Show what the network sees, and where it looked.", {"default": False})
@@ -155,15 +145,19 @@ READ = {
         "What a picture shows: one number (`line`), a page with numbers (`page`), or see (`auto`).",
         {"enum": LAYOUTS, "default": "auto"},
     ),
-    "length": Option(INTEGER, "Digits that every number has.", {"minimum": 1}),
-    "min_length": Option(INTEGER, "Digits that every number has at least.", {"minimum": 1}),
-    "max_length": Option(INTEGER, "Digits that every number has at most.", {"minimum": 1}),
-    "range": Option(RANGE, "The least and the greatest value of a number.", {}),
+    "length": Option(INTEGER, "Digits that every number has.", _DIGITS),
+    "min_length": Option(INTEGER, "Digits that every number has at least.", _DIGITS),
+    "max_length": Option(INTEGER, "Digits that every number has at most.", _DIGITS),
+    "range": Option(
+        TEXT,
+        "The least and the greatest value of a number: `1,31`.",
+        {"pattern": f"^[0-9]{{1,{LONGEST}}},[0-9]{{1,{LONGEST}}}$"},
+    ),
     "check": Option(
         TEXT,
         "The check digits that every number has: "
         "`luhn`, `iban`, `iban:DE`, `isbn13`, `ean`, `aba` or `verhoeff`.",
-        {},
+        {"pattern": "^(luhn|isbn13|ean|aba|verhoeff|iban(:[A-Z]{2})?)$"},
     ),
     "pattern": Option(TEXT, r"What all of a number matches, such as `\d{5}(-\d{4})?`.", {}),
     "max_error": Option(

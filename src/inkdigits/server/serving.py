@@ -30,7 +30,7 @@ from inkdigits.errors import UsageError
 from inkdigits.server.settings import Settings
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
 
     from inkdigits.server.service import Service
 
@@ -59,6 +59,7 @@ def serve(settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            root_path=settings.root_path,
             timeout_graceful_shutdown=math.ceil(settings.send_seconds + settings.request_seconds),
         )
         _say_where(listening, settings.root_path)
@@ -69,7 +70,7 @@ def serve(settings: Settings) -> None:
             Supervisor(config, sockets=[listening]).run()
 
 
-def worker(settings: Settings) -> FastAPI:
+def worker(settings: Settings) -> Starlette:
     """The application of one process, whose log is its standard error; what uvicorn calls in each worker."""
     from inkdigits.server.app import create_app
     from inkdigits.server.logs import configure

@@ -253,6 +253,8 @@ async def _file(number: int, image: Any, taken: list[bytes]) -> File:
     if name is not None and (not isinstance(name, str) or len(name) > LONGEST_NAME):
         raise Problem("usage", f"{place}: its name must be a text of at most {LONGEST_NAME} characters")
     data = image["data"]
+    if not data:
+        raise Problem("nothing-sent", f"{place}: its data are empty")
     try:
         coded = taken[int(data[1:])] if data.startswith("\0") else data.encode("ascii")
         content = await _decoded(coded)
