@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from inkdigits.alphabet import LONGEST
 from inkdigits.client.answers import ServerProblem, ServerUnreachable
 from inkdigits.client.exchange import Answered, Exchange, Question, Sending, advance
 from inkdigits.errors import ImageTooLarge, InkdigitsError, TooManyPages, UnreadableImage, UsageError
@@ -97,7 +98,8 @@ def test_options_become_the_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "query"), [({"low": 0}, "0,"), ({"high": 9}, ",9"), ({"low": 0, "high": 0}, "0,0")]
+    ("bounds", "query"),
+    [({"low": 7}, f"7,{10**LONGEST - 1}"), ({"high": 9}, "0,9"), ({"low": 0, "high": 0}, "0,0")],
 )
 def test_a_range_may_be_open_at_one_end(bounds: Any, query: str) -> None:
     text, sent = asked(EXCHANGE.read_as(PICTURE, "csv", None, bounds), httpx.Response(200, text="a,b\r\n"))

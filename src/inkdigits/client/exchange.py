@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
+from inkdigits.alphabet import LONGEST
 from inkdigits.client import answers
 from inkdigits.client.answers import Reply
 from inkdigits.client.pictures import Upload, batches, upload_of, uploads_of
@@ -184,7 +185,9 @@ def _or_raised(answer: T | InkdigitsError) -> T:
 
 
 def _query(options: Options) -> dict[str, str]:
-    """Options as the server takes them: `low` and `high` are one `range`."""
+    """Options as the server takes them: `low` and `high` are one `range`, closed at both ends."""
     known = {name: str(value) for name, value in options.items() if value is not None}
-    low, high = known.pop("low", ""), known.pop("high", "")
-    return {**known, "range": f"{low},{high}"} if low or high else known
+    low, high = known.pop("low", None), known.pop("high", None)
+    if low is None and high is None:
+        return known
+    return {**known, "range": f"{low or 0},{high or 10**LONGEST - 1}"}
