@@ -151,15 +151,14 @@ def _from_list(name: str, data: Any) -> NDArray[np.uint8]:
     """Numbers in a list, flat or nested as the shape has it."""
     if not isinstance(data, list):
         raise BadRequest(f"input {name}: no data; expected a list, or binary_data_size")
-    try:
-        numbers = np.array(data)
-    except ValueError:  # lists of different lengths
-        raise BadRequest(f"input {name}: its data are lists of different lengths") from None
-    if numbers.size == 0:
-        return np.zeros(0, np.uint8)
-    if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() > 255:
+    # as objects: of texts, numpy would make an array with room for the longest in every place
+    objects = np.array(data, dtype=object).ravel()
+    kinds = set(map(type, objects))
+    if list in kinds:
+        raise BadRequest(f"input {name}: its data are lists of different lengths")
+    if not kinds <= {int} or (objects < 0).any() or (objects > 255).any():
         raise BadRequest(f"input {name}: its data must be whole numbers from 0 to 255")
-    return np.asarray(numbers, np.uint8)
+    return objects.astype(np.uint8)
 
 
 def _outputs(wanted: Any, binary: bool, known: list[str]) -> dict[str, bool]:
