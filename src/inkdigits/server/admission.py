@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 CLIENTS = 10_000  # whose buckets are kept: 2 MB; of more, those that came longest ago are forgotten
 OTHERS = 0o007  # permissions of everybody
 BUSY_SECONDS = 1  # after which there is room again: 256 digits take a second
-_GUARDED = ("/v1/", "/v2/")
+_GUARDED = ("/v1", "/v2")
 _OPEN = "/v2/health/"
 
 
