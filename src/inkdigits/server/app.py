@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkdigits.reader import Reader
-from inkdigits.server import inference, metrics, v1
+from inkdigits.server import inference, metrics, openapi, v1
 from inkdigits.server.admission import Admission
 from inkdigits.server.logs import RequestLog
 from inkdigits.server.problems import Problem, Problems, explain, handle
@@ -94,6 +94,7 @@ def _routes(service: Service) -> list[BaseRoute]:
             max_bytes=settings.max_body_bytes,
             ready=lambda: service.ready,
         ),
+        openapi.route(settings),
         Route("/problems/{kind}", explain, methods=["GET"]),
     ]
 

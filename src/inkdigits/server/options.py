@@ -56,7 +56,7 @@ class Option:
 
 
 def wanted(upload: Upload, known: Mapping[str, Option]) -> dict[str, Any]:
-    """The options of a request, those in JSON before those in fields or the query.
+    """The options of a request, wherever they stand.
 
     Args:
         upload: the request.

@@ -147,10 +147,12 @@ class Receiver:
             form = Form(parameters, self._max_files)
             await self._take(request, form, held)
             parts, fields = form.end()
+            _refuse_twice(texts, fields)
             return Upload(tuple(File(*part) for part in parts), texts | fields)
         if kind == "application/json":
             whole = await self._take(request, Whole(), held)
             files, values = await _from_json(whole.content, self._max_files)
+            _refuse_twice(texts, values)
             return Upload(files, texts, values)
         if kind.startswith(_RAW):
             whole = await self._take(request, Whole(), held)
@@ -215,6 +217,11 @@ def _query(request: Request) -> dict[str, str]:
         twice = next(name for name, _ in items if len(request.query_params.getlist(name)) > 1)
         raise Problem("usage", f"option {twice[:80]}: given more than once")
     return texts
+
+
+def _refuse_twice(query: dict[str, str], body: dict[str, Any]) -> None:
+    if both := sorted(query.keys() & body.keys()):
+        raise Problem("usage", f"option {both[0][:80]}: given in the query and in the body; give it once")
 
 
 # ---- JSON
