@@ -142,6 +142,16 @@ def test_page_health_and_metrics_are_open(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_clients_of_the_inference_protocol_find_the_error_where_they_look(tmp_path: Path) -> None:
+    async def main() -> None:
+        admission = Admission(App(), settings(tmp_path, KEYS))
+        told = (await ask(admission, "/v2/models/digit/infer")).json()
+        assert told["error"] == told["detail"]
+        assert "error" not in (await ask(admission)).json()
+
+    asyncio.run(main())
+
+
 def test_behind_a_prefix_the_same_paths_are_guarded(tmp_path: Path) -> None:
     async def main() -> None:
         admission = Admission(App(), settings(tmp_path, KEYS))

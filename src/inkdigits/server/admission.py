@@ -62,6 +62,8 @@ class Admission:
         problem = self._refusal(scope)
         if problem is not None:
             count_rejected(problem.kind.name)
+            if _path(scope).startswith("/v2"):
+                problem.members["error"] = problem.detail  # where clients of that protocol look
             await problem.response(scope)(scope, receive, send)
             return
         visit = Visit(self._room, receive)
@@ -97,8 +99,13 @@ class Admission:
         return Problem("too-many-requests", detail, headers=headers, limit=rate)
 
 
+def _path(scope: Scope) -> str:
+    """Without the prefix that a proxy in front took off."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
 def _is_guarded(scope: Scope) -> bool:
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = _path(scope)
     return path.startswith(_GUARDED) and not path.startswith(_OPEN)
 
 
