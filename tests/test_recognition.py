@@ -9,6 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkdigits.alphabet import CLASSES
@@ -226,3 +228,41 @@ def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture, monkeypatch:
     monkeypatch.setattr("inkdigits.page.lines.MOST_LINES", 5)
     assert len(page_reader().read(page_of_numbers(), "page")[1]) == 5
     assert "the rest is left out" in caplog.text
+
+
+@dataclass
+class Dice(Tally):
+    """Answers anything at all: logits as sharp as asked, in places beyond what exponentials hold."""
+
+    seed: int = 0
+    sharp: float = 1.0
+
+    def _one(self, strip: Grey) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        random, frames = np.random.default_rng(self.seed), strip.shape[1] // 2
+        logits = random.normal(scale=self.sharp, size=(frames, len(CLASSES))).astype(np.float32)
+        logits[:, random.integers(0, len(CLASSES), 2)] += np.float32(self.sharp)
+        corners = random.normal(16, 200, (frames, 2, 2))
+        return logits, np.sort(corners, axis=1).reshape(frames, 4).astype(np.float32)
+
+
+WAYS: list[dict[str, Any]] = [
+    *({}, {"length": 4}, {"min_length": 12}, {"max_length": 2}, {"low": 7, "high": 900}, {"check": "luhn"}),
+    *({"pattern": r"\d+"}, {"pattern": r"\d*[.,-]\d+"}, {"pattern": r"\d{2}(/\d\d)?"}),
+]
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 10_000), st.sampled_from([0.1, 1.0, 3.0, 10.0, 60.0, 3000.0]), st.sampled_from(WAYS))
+def test_every_digit_of_a_text_has_its_place_whatever_the_network_says(
+    seed: int, sharp: float, known: dict[str, Any]
+) -> None:
+    model = Dice(seed=seed, sharp=sharp)
+    grey = bars(1, width=4 + seed % 9, size=(60, 30 + seed % 40))
+    line = only(page_reader(model, **known).read(grey, "line"))
+    assert "".join(digit.text for digit in line.digits) == line.text
+    assert "".join(character for character in line.raw if character.isdigit()) == line.text
+    for box in (line.box, *(digit.box for digit in line.digits)):
+        assert 0 <= box[0] < box[2] <= grey.shape[1]
+        assert 0 <= box[1] < box[3] <= grey.shape[0]
+    assert 0 <= line.confidence <= 1

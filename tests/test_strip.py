@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from inkdigits.strip import HEIGHT, NARROWEST, PAPER, STRETCH, WIDEST, rows_of_ink, strip_from_grey
+from inkdigits.strip import HEIGHT, NARROWEST, PAPER, STRETCH, WIDEST, quantile, rows_of_ink, strip_from_grey
 
 Grey = NDArray[np.uint8]
 
@@ -66,6 +66,27 @@ def test_a_place_in_the_strip_is_one_in_the_picture() -> None:
 def test_blank_paper_gives_none() -> None:
     assert strip_from_grey(np.full((50, 200), 200, np.uint8)) is None
     assert strip_from_grey(np.full((1, 1), 200, np.uint8)) is None
+
+
+@pytest.mark.parametrize("shape", [(65, 1), (300, 1), (60_000, 9), (1, 300), (9, 60_000), (129, 2), (128, 2)])
+def test_slim_pictures_give_a_strip_or_none(shape: tuple[int, int]) -> None:
+    for grey in (np.full(shape, 200, np.uint8), np.resize(np.array([20, 220, 220], np.uint8), shape)):
+        strip = strip_from_grey(grey)
+        assert strip is None or strip.pixels.shape[0] == HEIGHT
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 9), st.integers(1, 40)),
+        elements=st.floats(-255, 255, width=32),
+    ),
+    st.floats(0, 1),
+)
+def test_quantiles_are_numpy_s_to_the_last_bit(values: NDArray[np.float32], share: float) -> None:
+    assert quantile(values, share) == np.quantile(values, share)
+    assert quantile(values[:, ::2], 0.985) == np.quantile(values[:, ::2], 0.985)
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)

@@ -115,18 +115,18 @@ def _steps(frames: Floats, symbols: str, spare: float) -> list[tuple[float, list
     dropped = int(np.searchsorted(np.cumsum(rising), spare))
     least = rising[dropped] if dropped < len(rising) else np.inf
     rows, columns = np.nonzero(symbol_part >= least)
-    heres: list[list[tuple[str, float]]] = [[] for _ in range(len(frames))]
+    heres: dict[int, list[tuple[str, float]]] = {}
     values = symbol_part[rows, columns].tolist()
     for row, column, value in zip(rows.tolist(), columns.tolist(), values, strict=True):
-        heres[row].append((symbols[column], value))
-    for here in heres:
-        here.sort(key=itemgetter(1), reverse=True)
+        heres.setdefault(row, []).append((symbols[column], value))
     steps: list[tuple[float, list[tuple[str, float]]]] = []
-    for blank, here in zip(frames[:, 0].tolist(), heres, strict=True):
-        if not here and steps and not steps[-1][1]:
-            steps[-1] = (steps[-1][0] * blank, here)
-        else:
+    for row, blank in enumerate(frames[:, 0].tolist()):
+        here = heres.get(row, [])
+        if here or not steps or steps[-1][1]:
+            here.sort(key=itemgetter(1), reverse=True)
             steps.append((blank, here))
+        else:
+            steps[-1] = (steps[-1][0] * blank, here)
     return steps
 
 
@@ -174,26 +174,45 @@ def log_probabilities(frames: Floats, symbols: str, texts: Sequence[str]) -> lis
     if not texts:
         return []
     labels, skips, ends = _states([[symbols.index(s) + 1 for s in text] for text in texts])
-    # two columns of nothing on the left: every state has two neighbours before it
-    alpha = np.zeros((len(texts), labels.shape[1] + 2))
-    stay, before, two_before = alpha[:, 2:], alpha[:, 1:-1], alpha[:, :-2]
-    stay[:, :2] = frames[0].take(labels[:, :2]) if len(frames) else 1 - labels[:, :2]
-    step, scales = np.empty(labels.shape), np.zeros(len(texts))
-    for first in range(1, len(frames), _RESCALE):
-        for chance in frames[first : first + _RESCALE].take(labels, axis=1):
-            np.multiply(skips, two_before, out=step)
-            step += before
-            step += stay
-            np.multiply(step, chance, out=stay)
-        top = np.maximum(stay.max(axis=1), _NEVER)
-        stay /= top[:, None]
-        scales += np.log(top)
+    shape = (len(texts), labels.shape[1] + 2)
+    # two states of nothing before each text: every state has two neighbours before it, and all texts lie in
+    # one row, where a step from frame to frame costs half of what it does along one of two axes
+    alpha, columns, may_skip = np.zeros(shape), np.full(shape, frames.shape[1]), np.zeros(shape)
+    columns[:, 2:], may_skip[:, 2:] = labels, skips
+    chances = np.zeros((len(frames), frames.shape[1] + 1))  # the last column stands for nothing
+    chances[:, :-1] = frames
+    alpha[:, 2:4] = chances[0].take(labels[:, :2]) if len(frames) else 1 - labels[:, :2]
+    scales = _forward(chances.take(columns.ravel()[2:], axis=1), alpha, may_skip.ravel()[2:])
     rows = np.arange(len(texts))
-    last = (
-        alpha[rows, ends + 2] + alpha[rows, ends + 1]
-    )  # of an empty text, the latter is the column of nothing
+    last = alpha[rows, ends + 2] + alpha[rows, ends + 1]  # of an empty text, the latter is nothing
     with np.errstate(divide="ignore"):
         return list((np.log(last) + scales).tolist())
+
+
+def _forward(chances: Floats, alpha: Floats, skips: Floats) -> Floats:
+    """All frames after the first; `alpha` becomes what it is after the last.
+
+    Args:
+        chances: `(T, K * (S + 2) - 2)`, of each state in each frame, text after text.
+        alpha: `(K, S + 2)`, for each text two states of nothing, then its own, in the first frame.
+        skips: `(K * (S + 2) - 2,)`, 1 where the blank before a state may be left out.
+
+    Returns:
+        `(K,)`, the logarithm of what each text was divided by on the way.
+    """
+    row, tops = alpha.reshape(-1), [np.ones(len(alpha))]
+    stay, before, two_before, step = row[2:], row[1:-1], row[:-2], np.empty(len(row) - 2)
+    multiply, add = np.multiply, np.add
+    for first in range(1, len(chances), _RESCALE):
+        for chance in chances[first : first + _RESCALE]:
+            multiply(skips, two_before, step)
+            add(step, before, step)
+            add(step, stay, step)
+            multiply(step, chance, stay)
+        top = np.maximum(np.maximum.reduce(alpha, axis=1), _NEVER)
+        alpha /= top[:, None]
+        tops.append(top)
+    return np.asarray(np.log(tops).sum(axis=0))
 
 
 def _states(texts: list[list[int]]) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:

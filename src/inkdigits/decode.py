@@ -211,16 +211,16 @@ def _aligned(
     symbols = _ALL if on_raw else DIGITS
     reading = next((r for r in readings if digits_of(r) == text), text) if on_raw else text
     between = [0, *range(1 + len(symbols), len(CLASSES))]  # classes that may stand between the symbols
+    others = chances.take(between, axis=1)
     frames = chances[:, : 1 + len(symbols)].copy()
-    frames[:, 0] = chances[:, between].max(axis=1)
+    frames[:, 0] = others.max(axis=1)
     places = ctc.align(frames, symbols, reading)
     if on_raw:
         is_digit = np.array([s in DIGITS for s in reading] + [False])  # the last stands for -1
         return reading, np.where(is_digit[places], np.cumsum(is_digit)[places] - 1, -1)
-    path = np.asarray(between)[chances[:, between].argmax(axis=1)]
-    for place, digit in enumerate(text):
-        path[places == place] = 1 + int(digit)
-    changes = path[np.flatnonzero(np.diff(path, prepend=0))]
+    digits = np.array([1 + int(digit) for digit in text] + [0])  # the last stands for -1
+    path = np.where(places >= 0, digits[places], np.array(between)[others.argmax(axis=1)])
+    changes = path[np.flatnonzero(np.diff(path, prepend=0))].tolist()
     return "".join(CLASSES[c] for c in changes if CLASSES[c] != OTHER), places
 
 
@@ -232,19 +232,26 @@ def _digits(
     A digit's probability is that of all readings which have it in this place. What readings weren't found
     have is shared out as the digit's own frames say.
     """
+    if not text:
+        return ()
     votes, unknown = _votes(text, texts)
-    digits = []
-    for place, (digit, vote) in enumerate(zip(text, votes, strict=True)):
-        frames = np.flatnonzero(places == place)
-        here = chances[frames, 1:11]
-        weights = here[:, int(digit)] + 1e-12  # not nothing, even where a far-fetched reading is asked for
-        own = here.sum(axis=0) / (here.sum() + 1e-12)
-        shares = {d: vote.get(d, 0.0) + unknown * float(own[int(d)]) for d in DIGITS}
-        x0, y0, x1, y1 = (float(side) for side in weights @ boxes[frames] / weights.sum())
-        likeliest = sorted((d for d in DIGITS if d != digit and shares[d] >= LEAST), key=lambda d: -shares[d])
-        others = tuple(Alternative(d, shares[d]) for d in likeliest[:3])
-        digits.append(Digit(digit, min(shares[digit], CERTAIN), (x0, y0, x1, y1), others))
-    return tuple(digits)
+    where = places == np.arange(len(text))[:, None]  # (digits, T)
+    said = chances[:, 1:11]
+    own = where @ said
+    own /= own.sum(axis=1, keepdims=True) + 1e-12
+    # not nothing, even where a far-fetched reading is asked for
+    weights = where * (said.T.take([int(digit) for digit in text], axis=0) + 1e-12)
+    around = (weights @ boxes) / weights.sum(axis=1, keepdims=True)
+    return tuple(map(_digit, text, votes, (unknown * own).tolist(), around.tolist()))
+
+
+def _digit(digit: str, vote: dict[str, float], unknown: list[float], box: list[float]) -> Digit:
+    """One digit, from what readings say of its place, and the rest of the probability shared out."""
+    shares = [(vote.get(d, 0.0) + rest, d) for d, rest in zip(DIGITS, unknown, strict=True)]
+    likeliest = sorted(((p, d) for p, d in shares if p >= LEAST and d != digit), key=lambda s: -s[0])
+    others = tuple(Alternative(d, p) for p, d in likeliest[:3])
+    x0, y0, x1, y1 = box
+    return Digit(digit, min(shares[int(digit)][0], CERTAIN), (x0, y0, x1, y1), others)
 
 
 def _votes(text: str, texts: dict[str, float]) -> tuple[list[dict[str, float]], float]:

@@ -21,7 +21,7 @@ from inkdigits.model import LineModel
 from inkdigits.page import Page, PageLine, find_lines, is_page, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
 from inkdigits.results import Digit, Line, Reason
-from inkdigits.strip import HEIGHT, Strip, strip_from_grey
+from inkdigits.strip import Strip, strip_from_grey
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class PageReader:
         read: list[Candidate] = []
         rest = iter(lines)
         while some := list(islice(rest, STRIPS)):
-            strips = [None if _is_splinter(line.pixels) else strip_from_grey(line.pixels) for line in some]
+            strips = [strip_from_grey(line.pixels) for line in some]
             answers = iter(self.model.logits([strip.pixels for strip in strips if strip is not None]))
             for line, strip in zip(some, strips, strict=True):
                 if strip is None:
@@ -207,11 +207,6 @@ def _is_strip(grey: Grey) -> bool:
     """Whether a picture can't be a page by its shape alone."""
     short, long = sorted(grey.shape)
     return bool(short < SMALLEST or long > SLIMMEST * short)
-
-
-def _is_splinter(grey: Grey) -> bool:
-    """Whether a picture is so slim that nothing would be left of it at a strip's height."""
-    return bool(2 * HEIGHT * grey.shape[1] < grey.shape[0])
 
 
 def _as_one_line(grey: Grey) -> PageLine:

@@ -8,8 +8,6 @@ ink and paper are brought to the same grey levels. Training and runtime share th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +48,10 @@ def strip_from_grey(grey: Grey) -> Strip | None:
         grey: `uint8 (H, W)`, dark on light or light on dark, cut out with margin or none.
 
     Returns:
-        The strip, or None when the picture is blank.
+        The strip, or None when the picture is blank, or so slim that nothing of it would be left.
     """
+    if 2 * HEIGHT * grey.shape[1] < grey.shape[0]:
+        return None
     shrink = min(1.0, 4 * HEIGHT / grey.shape[0])  # light and rows are found on a small copy
     small = grey
     if shrink < 1:
@@ -73,8 +73,8 @@ def strip_from_grey(grey: Grey) -> Strip | None:
     pixels = levelled(resized if not dark_ink else 255 - resized)
     if pixels is None:
         return None
-    lacking = max(0, NARROWEST - width)
-    pixels = np.pad(pixels, ((0, 0), (0, lacking)), constant_values=PAPER)
+    if width < NARROWEST:
+        pixels = np.pad(pixels, ((0, 0), (0, NARROWEST - width)), constant_values=PAPER)
     return Strip(pixels, cut.shape[1] / width, cut.shape[0] / HEIGHT, float(first))
 
 
@@ -110,26 +110,50 @@ def levelled(grey: Grey) -> Grey | None:
         `uint8 (32, W)`, or None when nothing stands out.
     """
     picture = grey.astype(np.float32)
-    # paper: a low quantile of each stretch of columns, so that light may fall off along the line
-    stretch = max(1, round(grey.shape[1] / 64))
-    parts = np.array_split(picture, stretch, axis=1)
-    levels = np.array([np.quantile(part, 0.3) for part in parts], np.float32)
-    middles = np.cumsum([part.shape[1] for part in parts]) - np.array([part.shape[1] for part in parts]) / 2
-    paper = np.interp(np.arange(grey.shape[1]), middles, levels).astype(np.float32)
-    difference = picture - paper
-    strength = float(np.quantile(difference, 0.985))
+    difference = picture - _paper_along(picture)
+    strength = float(quantile(difference, 0.985))
     if strength < FAINTEST:
         strength = float(difference.max())  # a single dot, a thin 1 in a wide cut
         if strength < FAINTEST:
             return None
-    scaled = PAPER + difference * ((240 - PAPER) / strength)
-    return np.asarray(np.clip(scaled, 0, 255), np.uint8)
+    difference *= (240 - PAPER) / strength
+    difference += PAPER
+    return np.clip(difference, 0, 255, out=difference).astype(np.uint8)
+
+
+def _paper_along(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(W,)`, the paper: a low quantile of each stretch of columns, so that light may fall off along the line."""
+    width = picture.shape[1]
+    count = max(1, round(width / 64))
+    each, more = divmod(width, count)  # the first ones are a column wider
+    ends = [each * part + min(part, more) for part in range(1, count + 1)]
+    stretches = list(zip([0, *ends], ends, strict=False))
+    levels = np.array([quantile(picture[:, first:end], 0.3) for first, end in stretches], np.float32)
+    middles = [(first + end) / 2 for first, end in stretches]
+    return np.interp(np.arange(width), middles, levels).astype(np.float32)
+
+
+def quantile(values: NDArray[np.float32], share: float) -> np.float32:
+    """As `np.quantile`, to the last bit and several times as fast: no axes, no missing values.
+
+    Args:
+        values: at least one, of any shape.
+        share: from 0 to 1.
+    """
+    place = share * (values.size - 1)
+    below = int(place)
+    above = min(below + 1, values.size - 1)
+    placed = np.partition(values, (below, above), axis=None)
+    low, high, rest = placed[below], placed[above], place - below
+    between: np.float32 = low + (high - low) * rest if rest < 0.5 else high - (high - low) * (1 - rest)
+    return between
 
 
 def _ink_is_dark(grey: Grey, ink: NDArray[np.float32]) -> bool:
     """Whether what `find_ink` took for ink is darker than what it took for paper."""
     solid = ink > 0.5
-    if not solid.any() or solid.all():
+    count = int(np.count_nonzero(solid))
+    if not 0 < count < solid.size:
         return True
-    values: NDArray[Any] = grey[solid]
-    return bool(values.mean() < grey[~solid].mean())
+    inked, everywhere = int((grey * solid).sum()), int(grey.sum())  # indexing by flags is much slower
+    return inked / count < (everywhere - inked) / (solid.size - count)
