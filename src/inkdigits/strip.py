@@ -8,6 +8,7 @@ ink and paper are brought to the same grey levels. Training and runtime share th
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +123,7 @@ def levelled(grey: Grey) -> Grey | None:
 
 
 def _paper_along(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`(W,)`, the paper: a low quantile of each stretch of columns, so that light may fall off along the line."""
+    """`(W,)`: a low quantile of each stretch of columns, as light may fall off along the line."""
     width = picture.shape[1]
     count = max(1, round(width / 64))
     each, more = divmod(width, count)  # the first ones are a column wider
