@@ -6,6 +6,8 @@ import { byId, make, percent } from "./elements.js";
 /** @typedef {import("./types.js").Box} Box */
 /** @typedef {{line: number, digit: number}} Choice digit is -1 where a number has none */
 
+const FLAG_PX = 22; // its height on the screen, with the outlines of both boxes
+
 const place = byId("boxes");
 /** @type {Map<string, HTMLElement>} */
 let buttons = new Map();
@@ -20,6 +22,7 @@ export function drawBoxes(work, page) {
   const { lines } = work.pages[page];
   place.replaceChildren(...lines.flatMap((line, l) => {
     const frame = put(make("span", { class: "line-frame", "aria-hidden": "true" }, make("span", { class: "flag" })), line.box);
+    frame.dataset.room = String(roomAbove(line.box, lines.map(({ box }) => box)));
     const digits = line.digits.map((digit, d) => {
       const button = put(make("button", { class: "box", tabindex: "-1", "data-line": l, "data-digit": d }), digit.box);
       buttons.set(`${l}:${d}`, button);
@@ -122,6 +125,26 @@ export function choiceIn(work, page, line) {
   if (!digits.length) return { line, digit: -1 };
   const least = digits.reduce((found, digit, d) => (digit.confidence < digits[found].confidence ? d : found), 0);
   return { line, digit: work.state(page, line) === "doubtful" ? least : 0 };
+}
+
+/**
+ * Numbers say what they were read as wherever that covers no other; those to be checked always do.
+ * @param {number} zoom screen pixels for one of the page
+ */
+export function showFlags(zoom) {
+  for (const frame of place.querySelectorAll(".line-frame")) {
+    frame.classList.toggle("roomy", Number(frame.dataset.room) * zoom >= FLAG_PX);
+  }
+}
+
+/**
+ * How far it is from a number to the one above, px of the page.
+ * @param {Box} box
+ * @param {Box[]} all
+ */
+function roomAbove([x0, y0, x1], all) {
+  const above = all.filter((other) => other[0] < x1 && other[2] > x0 && other[1] < y0);
+  return y0 - Math.max(0, ...above.map((other) => other[3]));
 }
 
 /** @param {Choice | null} choice */

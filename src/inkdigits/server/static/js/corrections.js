@@ -46,11 +46,12 @@ export class Work {
   /**
    * @param {number} page
    * @param {number} line
-   * @returns {"accepted" | "doubtful" | "corrected" | "confirmed"}
+   * @returns {"accepted" | "doubtful" | "nothing" | "corrected" | "confirmed"} nothing: there is no number
    */
   state(page, line) {
     const [said, read] = [this.said[page][line], this.pages[page].lines[line]];
     if (said) return said.text === read.text ? "confirmed" : "corrected";
+    if (!read.text) return "nothing";
     return read.accepted ? "accepted" : "doubtful";
   }
 

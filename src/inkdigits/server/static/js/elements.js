@@ -45,7 +45,7 @@ export function icon(name) {
  * @param {number} p 0 to 1
  */
 export function percent(p) {
-  const tenths = Math.floor(p * 1000) / 10;
+  const tenths = Math.min(99.9, Math.floor(p * 1000) / 10);
   return p > 0 && tenths === 0 ? "< 0.1 %" : `${tenths.toFixed(1)} %`;
 }
 

@@ -7,6 +7,7 @@ import { percent } from "./elements.js";
 /** @typedef {import("./types.js").Verdict} Verdict */
 /** @typedef {import("./types.js").Cut} Cut */
 
+const EITHER = 0.9; // probability of two digits together from which on it is one of them
 const SLIM = 1.1; // widths for a height; a drawing this slim is likely a single digit: both are asked at once
 
 /**
@@ -74,6 +75,8 @@ function verdictOnNumber(line) {
 function verdictOnDigit(line, single) {
   if (single.reason === "blank") return nothing();
   const doubted = line.text === "" && !single.accepted; // neither is sure of any digit
+  const between = ambiguous(line, single);
+  if (between) return between;
   if (single.digit === null || single.reason === "not_a_digit" || doubted) {
     return { ...notADigit("Nothing in it looks enough like a digit."), probabilities: single.probabilities };
   }
@@ -85,6 +88,28 @@ function verdictOnDigit(line, single) {
     confidence: single.confidence,
     digits: [{ text: String(single.digit), confidence: single.confidence, alternatives }],
     alternatives,
+    probabilities: single.probabilities,
+  };
+}
+
+/**
+ * Split between two digits, one of which the network for numbers reads: a 1 or a 7, and no scribble, for which
+ * all digits are alike. Null when it isn't so.
+ * @param {Line} line
+ * @param {Classification} single
+ * @returns {Verdict | null}
+ */
+function ambiguous(line, single) {
+  const [first, second] = ranked(single.probabilities);
+  if (single.reason !== "not_a_digit" || first.confidence + second.confidence < EITHER) return null;
+  if (line.text !== first.text && line.text !== second.text) return null;
+  const [here, other] = line.text === first.text ? [first, second] : [second, first];
+  return {
+    state: "unsure",
+    sentence: `It may be a ${here.text} or a ${other.text}: have a look yourself.`,
+    confidence: here.confidence,
+    digits: [{ ...here, alternatives: [other] }],
+    alternatives: [other],
     probabilities: single.probabilities,
   };
 }

@@ -10,7 +10,7 @@ const EXAMPLES = [
   { file: "amount.png", name: "An amount", note: "off a cheque" },
   { file: "form.png", name: "A form", note: "fields and a table" },
   { file: "photo.jpg", name: "A photo", note: "of a page" },
-  { file: "scan.pdf", name: "A PDF", note: "two pages", thumb: "scan-thumb.png" },
+  { file: "scan.pdf", name: "A PDF", note: "two pages" },
   { file: "horse.png", name: "A horse", note: "not a digit" },
 ];
 
@@ -41,9 +41,9 @@ async function takeExample(name) {
 }
 
 function listExamples() {
-  byId("examples").append(...EXAMPLES.map(({ file, name, note, thumb }) => make("li", {},
+  byId("examples").append(...EXAMPLES.map(({ file, name, note }) => make("li", {},
     make("button", { class: "example", click: () => takeExample(file) },
-      make("img", { src: `examples/${thumb ?? file}`, alt: "", loading: "lazy", decoding: "async" }),
+      make("img", { src: `examples/thumbs/${file.replace(/\..*/, "")}.png`, alt: "", loading: "lazy", decoding: "async" }),
       make("span", {}, make("b", {}, name), make("small", {}, note))))));
 }
 

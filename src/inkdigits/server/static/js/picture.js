@@ -1,7 +1,7 @@
 /** Picture mode: a file is read, its page shown, its digits looked at and corrected, the numbers taken away. */
 import { announce } from "./announce.js";
 import { read } from "./api.js";
-import { choiceIn, drawBoxes, led, markChosen, markLine } from "./boxes.js";
+import { choiceIn, drawBoxes, led, markChosen, markLine, showFlags } from "./boxes.js";
 import { insist } from "./connection.js";
 import { Work } from "./corrections.js";
 import { byId, counted, enable, pictureUrl } from "./elements.js";
@@ -13,7 +13,7 @@ import { Viewer } from "./viewer.js";
 
 /** @typedef {import("./boxes.js").Choice} Choice */
 
-const viewer = new Viewer();
+const viewer = new Viewer(showFlags);
 const picture = byId("page-picture");
 const boxes = byId("boxes");
 
@@ -94,8 +94,8 @@ async function turnTo(to) {
   enable(byId("page-on"), page < work.pages.length - 1);
   byId("sheet").style.setProperty("--page-width", String(width));
   byId("sheet").style.setProperty("--page-height", String(height));
-  viewer.open(width, height);
   drawBoxes(work, page);
+  viewer.open(width, height);
   refresh();
 }
 

@@ -47,12 +47,19 @@ function answer(verdict, ms) {
   const state = /** @type {"accepted" | "unsure" | "not_a_digit"} */ (verdict.state);
   return [
     make("div", { class: "status" },
-      make("span", { class: "badge" }, icon(ICONS[state]), LABELS[state]),
+      make("span", { class: "badge" }, icon(ICONS[state]), verdict.digits.length > 1 ? `${LABELS[state]} · ${percent(verdict.confidence)}` : LABELS[state]),
       ms === null ? null : make("span", { class: "fine" }, `${Math.round(ms)} ms`)),
-    verdict.digits.length ? number(verdict) : make("p", { class: "headline none", "aria-hidden": "true" }, "–"),
-    make("p", { class: "sentence" }, verdict.sentence),
-    verdict.probabilities ? bars(verdict) : others(verdict),
-  ];
+    ...reading(verdict),
+  ].filter(Boolean);
+}
+
+/** @param {Verdict} verdict */
+function reading(verdict) {
+  const sentence = make("p", { class: "sentence" }, verdict.sentence);
+  const chances = verdict.probabilities ? bars(verdict) : null;
+  if (!verdict.digits.length) return [make("p", { class: "headline none" }, "No digit here"), sentence, chances];
+  if (chances) return [make("div", { class: "single" }, number(verdict), chances), sentence];
+  return [number(verdict), sentence, others(verdict)];
 }
 
 /** @param {Verdict} verdict */

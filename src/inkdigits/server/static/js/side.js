@@ -15,7 +15,7 @@ import { byId, counted, icon, make, percent } from "./elements.js";
 const CROP = 176; // canvas px of the enlarged digit
 const STATES = {
   accepted: { icon: "check", word: "" }, doubtful: { icon: "doubt", word: "to check" },
-  corrected: { icon: "pencil", word: "corrected" }, confirmed: { icon: "check", word: "confirmed" },
+  nothing: { icon: "none", word: "" }, corrected: { icon: "pencil", word: "corrected" }, confirmed: { icon: "check", word: "confirmed" },
 };
 
 /**
@@ -27,20 +27,20 @@ const STATES = {
 export function drawNumbers(work, page, choice, actions) {
   const { lines } = work.pages[page];
   const doubts = lines.filter((_, l) => work.state(page, l) === "doubtful").length;
-  byId("numbers-title").textContent = !lines.length ? "No numbers here"
-    : `${counted(lines.length, "number")}${doubts ? `, ${doubts} to check` : ""}`;
+  const numbers = lines.filter((_, l) => work.text(page, l)).length;
+  byId("numbers-title").textContent = numbers ? `${counted(numbers, "number")}${doubts ? `, ${doubts} to check` : ""}` : "No numbers";
   byId("numbers").replaceChildren(...lines.map((line, l) => {
     const state = work.state(page, l);
     const { icon: drawn, word } = STATES[state];
     return make("li", {}, make("button", {
       class: "row", "data-state": state, "aria-current": choice?.line === l ? "true" : null, click: () => actions.choose(l),
     }, icon(drawn), make("span", { class: "row-text" }, work.text(page, l) || nameOf(line.reason)),
-    make("span", { class: "row-note" }, word || percent(line.confidence))));
+    make("span", { class: "row-note" }, word || (state === "nothing" ? "" : percent(line.confidence)))));
   }));
 }
 
 /** @param {string | null} reason */
-export const nameOf = (reason) => (reason === "blank" ? "nothing written" : reason === "not_a_digit" ? "not a digit" : "–");
+const nameOf = (reason) => (reason === "blank" ? "Nothing written" : reason === "not_a_digit" ? "Not a digit" : "–");
 
 /**
  * @param {Work} work
@@ -73,13 +73,16 @@ function refreshField(work, page, choice) {
  */
 function invitation(work, actions) {
   const { doubts } = work;
-  const numbers = work.pages.reduce((sum, page) => sum + page.lines.length, 0);
-  if (!numbers) return [make("p", { class: "sentence" }, "There are no handwritten numbers in this picture, as far as I can see.")];
+  const lines = work.pages.flatMap((page) => page.lines);
+  if (!lines.some((line) => line.text)) {
+    const headline = make("p", { class: "headline" }, lines.length === 1 ? nameOf(lines[0].reason) : "No numbers here");
+    return [headline, make("p", { class: "sentence" }, lines[0]?.explanation?.detail ?? "Nothing on it looks like a handwritten number.")];
+  }
   const say = doubts ? `${counted(doubts, "number")} should be looked at.` : "All numbers are sure enough to use.";
   return [
     make("p", { class: "sentence" }, say),
     make("p", { class: "fine" }, "Choose a digit to see what else it may be. Type to correct it; arrow keys move on."),
-    doubts ? make("button", { class: "solid", click: actions.nextDoubt }, "Check them") : null,
+    doubts ? make("button", { class: "solid", click: actions.nextDoubt }, doubts === 1 ? "Check it" : "Check them") : null,
   ].filter(Boolean);
 }
 

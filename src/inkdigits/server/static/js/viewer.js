@@ -8,7 +8,9 @@ const CLICK_PX = 5; // less isn't a drag
 const ROOM = 12; // px around a page that fits
 
 export class Viewer {
-  constructor() {
+  /** @param {(zoom: number) => void} zoomed told when the page is shown larger or smaller */
+  constructor(zoomed) {
+    this.zoomed = zoomed;
     this.frame = byId("viewer");
     this.sheet = byId("sheet");
     this.size = { width: 1, height: 1 };
@@ -80,6 +82,7 @@ export class Viewer {
     style.setProperty("--zoom", String(this.zoom));
     style.setProperty("transform", `translate(${Math.round(this.x)}px, ${Math.round(this.y)}px)`);
     this.frame.classList.toggle("zoomed", !this.fitted);
+    this.zoomed(this.zoom);
   }
 
   /**
