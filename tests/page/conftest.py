@@ -23,7 +23,13 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser's tests need the extra [dev]")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 STROKES: dict[str, Any] = json.loads(Path(__file__).with_name("strokes.json").read_text())
 PATIENCE_MS = 20_000  # the core may be busy
 STEP_PX = 12  # a hand gives a point about as often
@@ -88,7 +94,9 @@ class Sheet:
         """Wraps a page; `complaints` are what the browser says went wrong."""
         self.page, self.complaints = page, complaints
 
-    def draw(self, name: str, x: float = 0.35, y: float = 0.2, height: float = 0.55, lift: bool = True) -> None:
+    def draw(
+        self, name: str, x: float = 0.35, y: float = 0.2, height: float = 0.55, lift: bool = True
+    ) -> None:
         """Draws a shape of strokes.json, or several digits, stroke by stroke.
 
         Args:
@@ -102,7 +110,10 @@ class Sheet:
         tall = height * box["height"]
         strokes = _shape(name)
         for stroke in strokes:
-            points = [(box["x"] + x * box["width"] + px * tall, box["y"] + y * box["height"] + py * tall) for px, py in stroke]
+            points = [
+                (box["x"] + x * box["width"] + px * tall, box["y"] + y * box["height"] + py * tall)
+                for px, py in stroke
+            ]
             self.page.mouse.move(*points[0])
             self.page.mouse.down()
             for before, point in pairwise(points):
@@ -122,7 +133,8 @@ class Sheet:
     def expect_read(self, text: str, state: str = "accepted") -> None:
         """Waits until this is read."""
         self.page.wait_for_function(
-            "([text, state]) => [...document.querySelectorAll('#answer .glyph')].map((g) => g.textContent).join('') === text"
+            "([text, state]) =>"
+            " Array.from(document.querySelectorAll('#answer .glyph'), (g) => g.textContent).join('') === text"
             " && document.getElementById('answer').dataset.state === state",
             arg=[text, state],
         )
@@ -164,7 +176,7 @@ Opening = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def opening(browser: Any, server: Server) -> Opening:
-    """Opens the page in a fresh context and, in the end, holds that the browser had nothing to complain of."""
+    """Opens the page in a fresh context; in the end, the browser must have had nothing to complain of."""
 
     @contextmanager
     def opened(**options: Any) -> Iterator[Sheet]:
@@ -173,9 +185,15 @@ def opening(browser: Any, server: Server) -> Opening:
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: complaints.append(asked.url) if _is_foreign(asked.url, server.url) else None)
+        page.on(
+            "request",
+            lambda asked: complaints.append(asked.url) if _is_foreign(asked.url, server.url) else None,
+        )
         page.goto(server.url)
         page.locator("#answer[data-state]").wait_for()
         yield Sheet(page, complaints)

@@ -21,13 +21,17 @@ def test_reads_each_digit(shared: Any, digit: str) -> None:
     shared.clear()
     shared.draw(digit)
     # a bare stroke is a 1, but the rule may want it checked; all others are accepted
-    shared.page.wait_for_function("(d) => document.querySelector('#answer .glyph')?.textContent === d", arg=digit)
+    shared.page.wait_for_function(
+        "(d) => document.querySelector('#answer .glyph')?.textContent === d", arg=digit
+    )
     if digit != "1":
         shared.expect_read(digit)
     assert shared.page.locator("#sees canvas").first.get_attribute("width") == "224"
 
 
-@pytest.mark.parametrize("shape", ["scribble", "zigzag", "star", "house", "heart", "dash", "dot", "A", "K", "M", "W", "E", "X"])
+@pytest.mark.parametrize(
+    "shape", ["scribble", "zigzag", "star", "house", "heart", "dash", "dot", "A", "K", "M", "W", "E", "X"]
+)
 def test_says_what_is_no_digit(shared: Any, shape: str) -> None:
     shared.clear()
     shared.draw(shape)
@@ -39,7 +43,9 @@ def test_says_what_is_no_digit(shared: Any, shape: str) -> None:
 def test_is_never_sure_of_what_looks_like_a_digit(shared: Any, shape: str) -> None:
     shared.clear()
     shared.draw(shape)
-    shared.page.wait_for_function("() => ['unsure', 'not_a_digit'].includes(document.getElementById('answer').dataset.state)")
+    shared.page.wait_for_function(
+        "() => ['unsure', 'not_a_digit'].includes(document.getElementById('answer').dataset.state)"
+    )
     shared.page.wait_for_timeout(300)
     assert shared.page.locator("#answer").get_attribute("data-state") != "accepted"
 
@@ -61,13 +67,15 @@ def test_boxes_on_the_strip_lie_on_its_ink(sheet: Any) -> None:
           const canvas = document.querySelector('.strip-holder canvas');
           const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
           const holder = canvas.getBoundingClientRect();
-          const boxes = [...document.querySelectorAll('.strip-box')].map((box) => box.getBoundingClientRect());
+          const boxes = Array.from(document.querySelectorAll('.strip-box'), (box) => box.getBoundingClientRect());
           let ink = 0, held = 0;
           for (let y = 0; y < canvas.height; y += 4) for (let x = 0; x < canvas.width; x += 4) {
             if (data[4 * (y * canvas.width + x)] < 150) continue;
-            const [px, py] = [holder.x + (x * holder.width) / canvas.width, holder.y + (y * holder.height) / canvas.height];
+            const px = holder.x + (x * holder.width) / canvas.width;
+            const py = holder.y + (y * holder.height) / canvas.height;
             ink += 1;
-            held += boxes.some((b) => b.left - 2 <= px && px <= b.right + 2 && b.top - 3 <= py && py <= b.bottom + 3);
+            const across = (b) => b.left - 2 <= px && px <= b.right + 2;
+            held += boxes.some((b) => across(b) && b.top - 3 <= py && py <= b.bottom + 3);
           }
           return held / ink;
         }"""
@@ -123,7 +131,9 @@ def test_undo_redo_clear_by_keys(sheet: Any) -> None:
 
 
 def test_undo_redo_clear_by_buttons(sheet: Any) -> None:
-    undo, redo, clear = (sheet.page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo", "Clear"))
+    undo, redo, clear = (
+        sheet.page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo", "Clear")
+    )
     expect(undo).to_be_disabled()
     sheet.draw("6")
     sheet.expect_read("6")
@@ -226,8 +236,16 @@ def test_where_it_looked_is_laid_over_the_glyph(sheet: Any) -> None:
 
 
 def test_says_what_the_server_has_against_it(sheet: Any) -> None:
-    problem = {"type": "/problems/image-too-large", "title": "Too large", "status": 413, "detail": "more pixels than allowed"}
-    sheet.page.route("**/v1/read*", lambda route: route.fulfill(status=413, json=problem, content_type="application/problem+json"))
+    problem = {
+        "type": "/problems/image-too-large",
+        "title": "Too large",
+        "status": 413,
+        "detail": "more pixels than allowed",
+    }
+    sheet.page.route(
+        "**/v1/read*",
+        lambda route: route.fulfill(status=413, json=problem, content_type="application/problem+json"),
+    )
     sheet.draw("2")
     expect(sheet.page.get_by_role("alert").filter(has_text="more pixels than allowed")).to_be_visible()
     sheet.complaints.clear()  # the browser logs what isn't 2xx
@@ -253,7 +271,8 @@ def _ink_at_edges(sheet: Any) -> int:
             """() => {
               const canvas = document.getElementById('canvas');
               const { width, height } = canvas;
-              const edge = (x) => canvas.getContext('2d').getImageData(x, 0, 1, height).data.filter((v, i) => i % 4 === 3 && v).length;
+              const to = canvas.getContext('2d');
+              const edge = (x) => to.getImageData(x, 0, 1, height).data.filter((v, i) => i % 4 === 3 && v).length;
               return edge(0) + edge(width - 1);
             }"""
         )

@@ -21,7 +21,7 @@
 
   system.addEventListener("change", tell);
   addEventListener("DOMContentLoaded", () => {
-    document.getElementById("theme").addEventListener("click", () => {
+    document.getElementById("theme")?.addEventListener("click", () => {
       const wanted = isDark() ? "light" : "dark";
       const isSystems = wanted === (system.matches ? "dark" : "light");
       if (isSystems) delete root.dataset.theme;

@@ -1,0 +1,71 @@
+"""When the server is gone, busy or wants a key: nothing is lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+
+def test_gone_and_back_without_losing_anything(sheet: Any, server: Any, examples: Path) -> None:
+    sheet.open(examples / "numbers" / "amount.png")
+    sheet.page.locator(".box").first.click()
+    sheet.page.keyboard.press("1")
+    sheet.page.locator("#tab-draw").click()
+    sheet.draw("3")
+    sheet.expect_read("3")
+    server.stop(signal.SIGKILL)
+    try:
+        sheet.clear()
+        sheet.draw("88", x=0.2, height=0.4)
+        expect(sheet.page.locator("#banner")).to_contain_text("doesn’t answer")
+    finally:
+        server.start()
+    sheet.expect_read("88")
+    expect(sheet.page.locator("#banner")).to_be_hidden()
+    sheet.page.locator("#tab-picture").click()
+    assert sheet.numbers() == ["1795"]
+    sheet.complaints.clear()  # the browser logs connections that are refused
+
+
+def test_busy_is_waited_for(sheet: Any, examples: Path) -> None:
+    asked = []
+
+    def busy_at_first(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 2:
+            return route.continue_()
+        return route.fulfill(
+            status=503,
+            headers={"Retry-After": "1"},
+            json={"title": "busy"},
+            content_type="application/problem+json",
+        )
+
+    sheet.page.route("**/v1/read*", busy_at_first)
+    sheet.open(examples / "numbers" / "amount.png")
+    assert sheet.numbers() == ["7795"]
+    assert len(asked) == 3
+    sheet.complaints.clear()
+
+
+def test_asks_for_a_key_and_uses_it(sheet: Any, examples: Path) -> None:
+    def locked(route: Any) -> None:
+        if route.request.headers.get("authorization") == "Bearer open sesame":
+            return route.continue_()
+        return route.fulfill(status=401, json={"title": "no key"}, content_type="application/problem+json")
+
+    sheet.page.route("**/v1/read*", locked)
+    sheet.page.locator("#tab-picture").click()
+    sheet.page.locator("#file").set_input_files(examples / "numbers" / "amount.png")
+    field = sheet.page.get_by_label("API key")
+    for key in ("wrong", "open sesame"):
+        expect(field).to_be_focused()
+        field.fill(key)
+        sheet.page.keyboard.press("Enter")
+    sheet.expect_page()
+    assert sheet.numbers() == ["7795"]
+    expect(sheet.page.locator("#banner")).to_be_hidden()
+    sheet.complaints.clear()
