@@ -125,8 +125,7 @@ def _protocol() -> dict[str, Schema]:
     text: Schema = {"type": "string"}
     tensor = {"name": text, "datatype": text, "shape": arrays({"type": "integer"})}
     more: Schema = {"type": "object"}
-    request = {"id": text, "parameters": more, "outputs": {}}
-    asked = objects({"inputs": {**arrays(more), "minItems": 1}}, request)
+    asked = objects({"inputs": {**arrays(more), "minItems": 1}}, {"id": {}, "parameters": {}, "outputs": {}})
     answer = {"model_name": text, "model_version": text, "outputs": arrays(more)}
     metadata = {"name": text, "versions": arrays(text), "platform": text}
     metadata |= {"inputs": arrays(ref("Tensor")), "outputs": arrays(ref("Tensor"))}
