@@ -187,7 +187,7 @@ def opening(browser: Any, server: Server) -> Opening:
         complaints: list[str] = []
         page.on(
             "console",
-            lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
+            lambda said: complaints.append(said.text) if said.type == "error" else None,
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(

@@ -12,7 +12,7 @@ export class Problem extends Error {
   /**
    * @param {number} status
    * @param {string} sentence
-   * @param {number | null} retryAfter seconds, when trying again can help
+   * @param {number | null} retryAfter seconds, when trying again can help; null when it can't
    */
   constructor(status, sentence, retryAfter) {
     super(sentence);
@@ -21,6 +21,7 @@ export class Problem extends Error {
   }
 }
 
+const PATIENCE_MS = 90_000; // longer than the server itself takes for a page
 const KEY = "api-key"; // in this tab only, and gone with it
 let key = "";
 try { key = sessionStorage.getItem(KEY) ?? ""; } catch { /* kept in memory then */ }
@@ -75,12 +76,13 @@ function send(path, body, options, signal) {
  * @param {RequestInit} request
  */
 async function ask(address, request) {
+  const ends = [AbortSignal.timeout(PATIENCE_MS), request.signal].filter((signal) => signal instanceof AbortSignal);
   let answer;
   try {
-    answer = await fetch(address, { ...request, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+    answer = await fetch(address, { ...request, signal: AbortSignal.any(ends), headers: key ? { Authorization: `Bearer ${key}` } : {} });
     if (answer.ok) return await answer.json();
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
+  } catch {
+    request.signal?.throwIfAborted(); // nobody wants it any more
     throw new Gone();
   }
   if (answer.status === 502 || answer.status === 504) throw new Gone(); // a proxy that found no server
@@ -93,5 +95,6 @@ async function problemIn(answer) {
   try { said = await answer.json(); } catch { /* a proxy's page */ }
   const sentence = said?.detail || said?.title || `The server answered ${answer.status}.`;
   const wait = Number(answer.headers.get("Retry-After") || NaN);
-  return new Problem(answer.status, sentence, Number.isFinite(wait) ? wait : null);
+  const hopeless = said?.type === "/problems/timed-out" || !Number.isFinite(wait); // the same page takes as long again
+  return new Problem(answer.status, sentence, hopeless ? null : wait);
 }

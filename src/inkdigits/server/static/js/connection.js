@@ -143,5 +143,5 @@ function recovered() {
 export async function introduce() {
   const about = await insist(info, new AbortController().signal);
   const names = (about.models ?? []).map((/** @type {any} */ model) => `${model.name} ${model.version}`);
-  if (about.version) byId("about").textContent = ["inkdigits " + about.version, ...names, "nothing you draw or send is kept"].join(" · ");
+  if (about.version) byId("about").textContent = ["inkdigits " + about.version, ...names, "what you draw and send goes to this server and nowhere else"].join(" · ");
 }
