@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,15 @@ def job(name: str, **more: Any) -> ReadJob:
     return ReadJob((EXAMPLES / name).read_bytes(), name, **more)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that died and wasn't waited for doesn't."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in "ZX"
+def in_groups(groups: list[int]) -> list[int]:
+    """Processes of these groups that run; those that died and weren't waited for don't."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(group) in groups and state not in "ZX":
+                found.append(int(folder.name))
+    return found
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -190,6 +192,37 @@ def test_a_full_queue_refuses() -> None:
     assert refused[0].retry_after >= 1
 
 
+def test_a_document_that_ends_its_decoder_is_refused() -> None:
+    # each form draws the one before ten times: a billion in all
+    forms = [b"1 0 0 rg 0 0 1 1 re f", *(b"/X Do " * 10 for _ in range(9))]
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"]
+    objects.append(
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</XObject<</X 14 0 R>>>>>>"
+    )
+    objects.append(b"<</Length 5>>stream\n/X Do\nendstream")
+    for number, content in enumerate(forms, start=5):
+        inner = b"/Resources<</XObject<</X %d 0 R>>>>" % (number - 1) if number > 5 else b""
+        head = b"<</Type/XObject/Subtype/Form/BBox[0 0 99 99]%s/Length %d>>" % (inner, len(content))
+        objects.append(head + b"stream\n" + content + b"\nendstream")
+    body = b"%PDF-1.7\n" + b"".join(
+        b"%d 0 obj%s endobj\n" % (number, content) for number, content in enumerate(objects, start=1)
+    )
+    content = body + b"trailer<</Root 1 0 R>>"
+
+    async def both(pages: PageProcesses) -> Any:
+        await pages.read(job("amount.png"))
+        pages._seconds = 1.0
+        with pytest.raises((WorkTimedOut, UnreadableImage), match=r"bomb\.pdf"):
+            await pages.read(ReadJob(content, "bomb.pdf"))
+        pages._seconds = PATIENCE
+        left = in_groups(pids(pages))
+        return left, await pages.read(job("amount.png")), pids(pages)
+
+    left, read, alive = run(both)
+    assert left == alive  # the decoder is gone
+    assert json.loads(read.body)[0]["text"] == "7795"
+
+
 def test_what_nobody_waits_for_any_more_is_stopped() -> None:
     async def leaving(pages: PageProcesses) -> Any:
         await pages.read(job("amount.png"))
@@ -219,7 +252,7 @@ def test_closing_finishes_what_was_begun_and_leaves_no_process() -> None:
 
     texts, alive = asyncio.run(closing())
     assert texts == ["7795"] * 4
-    assert not any(map(is_alive, alive))
+    assert not in_groups(alive)
 
 
 def test_the_loop_goes_on_while_pages_are_read() -> None:
@@ -253,27 +286,25 @@ async def main():
     pages = PageProcesses(2, seconds=60, memory_mb=1024, queue=8)
     await pages.read(ReadJob(Path(sys.argv[1]).read_bytes()))
     print(*(process._popen.pid for process in pages._processes), flush=True)
-    page = Path(sys.argv[2]).read_bytes()
-    await asyncio.gather(*(pages.read(ReadJob(page)) for _ in range(8)))
+    jobs = [ReadJob(Path(page).read_bytes(), options={"dpi": 600}) for page in sys.argv[2:]]
+    await asyncio.gather(*(pages.read(job) for job in jobs))
 
 asyncio.run(main())
 """
 
 
 def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
-    page = tmp_path / "page.png"
-    page.write_bytes(_large_page())
-    server = subprocess.Popen(
-        [sys.executable, "-c", ORPHANS, str(EXAMPLES / "amount.png"), str(page)], stdout=subprocess.PIPE
-    )
+    (tmp_path / "page.png").write_bytes(_large_page())
+    files = [EXAMPLES / "amount.png", tmp_path / "page.png", EXAMPLES / "scan.pdf"]
+    server = subprocess.Popen([sys.executable, "-c", ORPHANS, *map(str, files)], stdout=subprocess.PIPE)
     assert server.stdout is not None
     with server.stdout:
         alive = [int(pid) for pid in server.stdout.readline().split()]
     assert len(alive) == 2
-    time.sleep(0.2)  # until they are at work
+    asyncio.run(until(lambda: len(in_groups(alive)) == 3))  # one reads, one waits for its decoder of PDF
     server.kill()
     server.wait()
-    asyncio.run(until(lambda: not any(map(is_alive, alive))))
+    asyncio.run(until(lambda: not in_groups(alive)))
 
 
 def test_processes_give_way() -> None:

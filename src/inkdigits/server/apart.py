@@ -67,8 +67,8 @@ class PageProcesses:
         Args:
             count: of processes.
             seconds: that a job may take from when a process has it.
-            memory_mb: MiB of address space of a process; one that reads takes 0.4 GiB, and a page of 60
-                million pixels 0.6.
+            memory_mb: MiB of address space of a process, and of the decoder that it starts for a PDF. Pages
+                of 60 million pixels take 1 GiB, with transparency 1.6.
             queue: jobs that may wait for a process.
             line_weights: as `NumberReader.load`.
             observe: told whenever `busy`, `waiting` or `restarts` has changed; from any thread.

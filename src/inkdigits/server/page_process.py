@@ -33,7 +33,7 @@ def main(memory: int, line_weights: str | None) -> None:
     """Opens the reader once, says so, and answers jobs until the input ends.
 
     Args:
-        memory: bytes of address space that this process may have.
+        memory: bytes of address space that this process may have, and each that it starts.
         line_weights: as `NumberReader.load`.
     """
     answers = os.fdopen(os.dup(1), "wb")
@@ -63,7 +63,7 @@ def _give_way(memory: int) -> None:
 
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         memory = memory if most == resource.RLIM_INFINITY else min(memory, most)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, most))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))  # for good: also what it starts keeps to it
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # ended on purpose: nobody needs its memory on disk
 
 
