@@ -90,7 +90,7 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start() -> Callable[..., object]:
     """Starts further servers with options: `with start("--workers", "2") as server`."""
     return running

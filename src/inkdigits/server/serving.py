@@ -62,7 +62,7 @@ def serve(settings: Settings) -> None:
             root_path=settings.root_path,
             timeout_graceful_shutdown=math.ceil(settings.send_seconds + settings.request_seconds),
         )
-        _say_where(listening, settings.root_path)
+        _say_where(listening)
         if settings.workers == 1:
             uvicorn.Server(config).run(sockets=[listening])
         else:
@@ -82,9 +82,9 @@ def worker(settings: Settings) -> Starlette:
     return create_app(settings)
 
 
-def _say_where(listening: socket.socket, root_path: str) -> None:
+def _say_where(listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
-    print(f"inkdigits: the page is at {address(host, port, root_path)}", file=sys.stderr, flush=True)
+    print(f"inkdigits: the page is at {address(host, port)}", file=sys.stderr, flush=True)
 
 
 # ---- the socket
@@ -110,10 +110,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def address(host: str, port: int, root_path: str = "") -> str:
+def address(host: str, port: int) -> str:
     """Where a browser on this machine finds the page."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}{root_path}/"
+    return f"http://{name}:{port}/"
 
 
 # ---- several workers
