@@ -51,7 +51,7 @@ export class Work {
   state(page, line) {
     const [said, read] = [this.said[page][line], this.pages[page].lines[line]];
     if (said) return said.text === read.text ? "confirmed" : "corrected";
-    if (!read.text) return "nothing";
+    if (!read.text && read.reason !== "unsure") return "nothing"; // unsure: nothing fits what is known
     return read.accepted ? "accepted" : "doubtful";
   }
 

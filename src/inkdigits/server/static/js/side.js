@@ -40,7 +40,7 @@ export function drawNumbers(work, page, choice, actions) {
 }
 
 /** @param {string | null} reason */
-const nameOf = (reason) => (reason === "blank" ? "Nothing written" : reason === "not_a_digit" ? "Not a digit" : "–");
+const nameOf = (reason) => (reason === "blank" ? "Nothing written" : reason === "not_a_digit" ? "Not a digit" : "Nothing fits");
 
 /**
  * @param {Work} work
@@ -99,7 +99,8 @@ function chosen(work, page, { line: l, digit: d }, picture, actions) {
   const digit = line.digits[d];
   return [
     digit ? head(work, page, l, d, picture) : null,
-    digit ? choices(work, page, l, d, actions) : null,
+    digit ? choices(digit, work.cells(page, l)?.[d] ?? digit.text, actions.setDigit)
+      : line.alternatives.length ? choices(null, work.text(page, l), actions.setText, line.alternatives) : null,
     make("p", { class: "sentence small" }, sentence(line, state)),
     field(work, page, l, actions),
     make("div", { class: "chosen-buttons" },
@@ -142,20 +143,17 @@ function crop(picture, scale, [x0, y0, x1, y1]) {
 }
 
 /**
- * What else the digit may be, each a button that makes it so.
- * @param {Work} work
- * @param {number} page
- * @param {number} l
- * @param {number} d
- * @param {Actions} actions
+ * What else a digit, or a number without digits, may be; each a button that makes it so.
+ * @param {import("./types.js").Digit | null} digit
+ * @param {string} now what it is taken for
+ * @param {(text: string) => void} set
+ * @param {import("./types.js").Alternative[]} [alternatives]
  */
-function choices(work, page, l, d, actions) {
-  const digit = work.pages[page].lines[l].digits[d];
-  const now = work.cells(page, l)?.[d] ?? digit.text;
-  const options = [{ text: digit.text, confidence: digit.confidence }, ...digit.alternatives.slice(0, 3)];
+function choices(digit, now, set, alternatives = digit?.alternatives ?? []) {
+  const options = [...(digit ? [digit] : []), ...alternatives.slice(0, 3)];
   return make("div", { class: "choices", role: "group", "aria-label": "It may be" }, ...options.map(({ text, confidence }) => {
     const button = make("button", {
-      class: "choice", "aria-pressed": String(text === now), "aria-label": `${text}, ${percent(confidence)}`, click: () => actions.setDigit(text),
+      class: "choice", "aria-pressed": String(text === now), "aria-label": `${text}, ${percent(confidence)}`, click: () => set(text),
     }, make("b", {}, text), make("span", {}, percent(confidence)));
     button.style.setProperty("--share", String(confidence));
     return button;
