@@ -238,8 +238,8 @@ def test_limits_of_pages_and_time(start: Callable):
     with start("--max-pages", "1") as server, httpx.Client(base_url=server.url, timeout=60) as client:
         pages = client.post("/v1/read", files=[file(NUMBERS / "scan.pdf")])
     assert (pages.status_code, pages.json()["type"]) == (413, "/problems/too-many-pages")
-    with start("--request-seconds", "0.2") as server, httpx.Client(base_url=server.url, timeout=60) as client:
-        slow = client.post("/v1/read", files={"file": ("noise.png", noise(4000, 4000))})
+    with start("--request-seconds", "0.05") as server, httpx.Client(base_url=server.url) as client:
+        slow = client.post("/v1/read", files={"file": ("noise.bmp", noise(2000, 2000, "BMP"))})
     assert (slow.status_code, slow.json()["type"]) == (503, "/problems/timed-out")
 
 

@@ -21,13 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import UsageError
-from inkdigits.images import MAX_PAGES, MAX_PIXELS, load_pages
+from inkdigits.glyph import glyph_from_grey
+from inkdigits.images import MAX_PAGES, MAX_PIXELS, load_grey, load_pages
 from inkdigits.reading import NumberReader, Wanted
 from inkdigits.recognition import Candidate, PageReader
 from inkdigits.results import Line, Reading
 
 LONGEST = 2000  # px, the longer side of a page's picture in an explanation
 QUALITY = 85  # of that picture as JPEG
+
+GLYPH = "glyph"  # a job's format: the picture is one digit, and nothing is read here
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -49,7 +52,7 @@ class ReadJob:
         content: its bytes.
         name: the answer's `source`, and what errors call it; None for none.
         options: what `reading.Wanted` takes, by name.
-        format: one of `formats.WRITERS`; None or "json" for JSON.
+        format: one of `formats.WRITERS`; None or "json" for JSON; `GLYPH` for the glyph of a single digit.
         explain: whether to show what the network saw, and why it answered so. JSON only.
         max_pages: of the document.
         max_pixels: of each page.
@@ -89,6 +92,8 @@ def answer(numbers: NumberReader, job: ReadJob) -> ReadAnswer:
         UsageError: options that can't be; several pages in a format that has one a document.
         InputError: as `images.load_pages`, also when only a later page is broken.
     """
+    if job.format == GLYPH:
+        return _glyph(job)
     # `Wanted` is built here, so that an unknown option is the caller's error and not ours
     wanted = _wanted(job.options)
     reader = numbers.page_reader(wanted)
@@ -99,6 +104,12 @@ def answer(numbers: NumberReader, job: ReadJob) -> ReadAnswer:
     kind = job.format or "json"
     body = _json(pages) if kind == "json" else _written(kind, [reading for reading, _ in pages])
     return ReadAnswer(body, MEDIA_TYPES[kind], len(pages), dict(reasons))
+
+
+def _glyph(job: ReadJob) -> ReadAnswer:
+    """A single digit as the network for digits will see it: its 784 bytes, none of a blank picture."""
+    glyph = glyph_from_grey(load_grey(job.content, name=job.name, max_pixels=job.max_pixels))
+    return ReadAnswer(b"" if glyph is None else glyph.tobytes(), "application/octet-stream", 1, {})
 
 
 def _wanted(options: dict[str, Any]) -> Wanted:

@@ -3,9 +3,8 @@
 A small picture is decoded and answered in the server's own process; everything heavier goes elsewhere, so
 that it delays nobody.
 
-    classify: file ─► grey ─► glyph ─► batcher ─► Classification
-    read:     file ─► one small number? ─► a thread ─► JSON
-                   └► a page, a document, a large picture ─► page processes ─► JSON
+    classify: file ─► glyph: here, by a thread or by page processes ─► batcher ─► Classification
+    read:     file ─► JSON: by a thread if it is one small number, else by page processes
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import ImageTooLarge, InkdigitsError
-from inkdigits.glyph import glyph_from_grey
+from inkdigits.glyph import SIDE, glyph_from_grey
 from inkdigits.images import load_grey
 from inkdigits.model import softmax
 from inkdigits.page.layout import is_page
@@ -31,13 +31,15 @@ from inkdigits.reader import Reader
 from inkdigits.results import Classification
 from inkdigits.server.apart import PageProcesses, ReadAnswer, ReadJob
 from inkdigits.server.batching import Batcher
-from inkdigits.server.jobs import answer
+from inkdigits.server.jobs import GLYPH, answer
 from inkdigits.server.metrics import PageFigures, forget, observe_batch
 from inkdigits.server.settings import Settings
 from inkdigits.server.uploads import File
 
 INLINE_PIXELS = 300_000  # of a picture that is decoded between two requests
-INLINE_BYTES = 128 * 2**10  # of its file: a few bytes can ask for much decoding, this many for half a second
+INLINE_BYTES = 128 * 2**10  # of its file: bytes made to ask for much work get this many for it
+THREAD_PIXELS = 1_000_000  # of one that is decoded by a thread
+THREAD_BYTES = 512 * 2**10
 
 Glyph = NDArray[np.uint8]
 
@@ -71,8 +73,8 @@ class Service:
         self.batcher = Batcher(reader.model, queue=settings.queue, observe=observe_batch)
         self.stopping = False
         self._pages: PageProcesses | None = None
-        self._threads = ThreadPoolExecutor(1, "numbers")
-        self._large = ThreadPoolExecutor(1, "large-pictures")
+        self._numbers = ThreadPoolExecutor(1, "numbers")
+        self._pictures = ThreadPoolExecutor(1, "pictures")
 
     def open(self) -> None:
         """Starts the page processes, and answers once, so that the first caller needn't wait for imports."""
@@ -93,8 +95,8 @@ class Service:
         await self.batcher.close()
         if self._pages is not None:
             await self._pages.close()
-        self._threads.shutdown()
-        self._large.shutdown()
+        self._numbers.shutdown()
+        self._pictures.shutdown()
         forget(os.getpid())
 
     @property
@@ -116,7 +118,10 @@ class Service:
         Raises:
             Overloaded: too much waits already.
         """
-        glyphs = [await self._glyph(file) for file in files]
+        glyphs = [await self._glyph(files[0])]
+        for file in files[1:]:
+            await asyncio.sleep(0)  # others have their turn between two pictures
+            glyphs.append(await self._glyph(file))
         inked = [glyph for glyph in glyphs if isinstance(glyph, np.ndarray)]
         rows: Iterator[NDArray[np.float64]] = iter(())
         if inked:
@@ -127,15 +132,17 @@ class Service:
     async def _glyph(self, file: File) -> Glyph | InkdigitsError | None:
         """What the network will see; None when there is nothing, or why it can't be had."""
         try:
-            if _is_light(file.content):
-                try:
-                    return _glyph_of(file, INLINE_PIXELS)
-                except ImageTooLarge:
-                    pass
-                finally:
-                    await asyncio.sleep(0)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._large, _glyph_of, file, self.settings.max_pixels)
+            if _is_light(file.content, INLINE_BYTES):
+                with suppress(ImageTooLarge):
+                    return _glyph_of(file, min(INLINE_PIXELS, self.settings.max_pixels))
+            if _is_light(file.content, THREAD_BYTES):
+                with suppress(ImageTooLarge):
+                    most = min(THREAD_PIXELS, self.settings.max_pixels)
+                    loop = asyncio.get_running_loop()
+                    return await loop.run_in_executor(self._pictures, _glyph_of, file, most)
+            job = ReadJob(file.content, file.name, format=GLYPH, max_pixels=self.settings.max_pixels)
+            pixels = (await self.pages.read(job)).body
+            return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE).copy() if pixels else None
         except InkdigitsError as e:
             return e
 
@@ -166,9 +173,13 @@ class Service:
         """
         limits = {"max_pages": self.settings.max_pages, "max_pixels": self.settings.max_pixels}
         job = ReadJob(file.content, file.name, dict(options), form, explain, **limits)
-        if options.get("layout") != "page" and _is_light(file.content) and not _has_pages(file.content):
+        if (
+            options.get("layout") != "page"
+            and _is_light(file.content, INLINE_BYTES)
+            and not _has_pages(file.content)
+        ):
             loop = asyncio.get_running_loop()
-            read = await loop.run_in_executor(self._threads, self._read_small, job)
+            read = await loop.run_in_executor(self._numbers, self._read_small, job)
             if read is not None:
                 return read
         return await self.pages.read(job)
@@ -199,10 +210,10 @@ def _glyph_of(file: File, max_pixels: int) -> Glyph | None:
     return glyph_from_grey(load_grey(file.content, name=file.name, max_pixels=max_pixels))
 
 
-def _is_light(content: bytes) -> bool:
-    """Whether a file is small and of a kind that is decoded in this process."""
+def _is_light(content: bytes, most: int) -> bool:
+    """Whether a file has few bytes, and is of a kind that is decoded in this process."""
     head = content[:1024]
-    return len(content) <= INLINE_BYTES and head[4:8] != b"ftyp" and b"%PDF-" not in head
+    return len(content) <= most and head[4:8] != b"ftyp" and b"%PDF-" not in head
 
 
 def _has_pages(content: bytes) -> bool:
