@@ -1,0 +1,109 @@
+"""What `inkdigits serve` holds: latency, throughput, memory, overload, killed workers, hostile bodies.
+
+    apt-get install wrk; pip install -e '.[dev]'
+    python benchmarks/serving.py [--only one,many,soak,overload,kill,hostile] [--minutes 10] [--write]
+
+Real server processes on loopback, on the cores that the generators of load share. `one` and `many`: beside
+ours, in turns in the same run, the same network behind the FastAPI route that one writes first
+(serving/plain.py), asked by wrk. `soak`: 64 clients for minutes; every answer is compared with the one given
+alone. `overload`: an open loop at five times the capacity. `kill`: `kill -9` under load. `hostile`: 10,000
+requests made to break it. Each part says in its module how it is done. `--write` puts the parts that ran into
+records/serving.json, and makes records/serving.md of all that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from serving.compare import compare
+from serving.hostile import hostile
+from serving.kill import kill
+from serving.overload import overload
+from serving.record import record, verdicts
+from serving.soak import soak
+
+ROOT = Path(__file__).parent.parent
+RECORD, FIGURES = ROOT / "records" / "serving.md", ROOT / "records" / "serving.json"
+PACKAGES = ("onnxruntime", "starlette", "uvicorn", "uvloop", "httptools", "fastapi", "pillow", "numpy")
+WATCHED = ("src/inkdigits", "benchmarks/serving.py", "benchmarks/serving")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="one,many,soak,overload,kill,hostile", help="parts, with commas")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak")
+    parser.add_argument("--bodies", type=int, default=10_000, help="hostile ones")
+    parser.add_argument("--write", action="store_true", help="write records/serving.json and .md")
+    arguments = parser.parse_args()
+    parts = parts_for(arguments.minutes, arguments.bodies)
+    chosen = arguments.only.split(",")
+    if unknown := set(chosen) - set(parts):
+        parser.error(f"--only: no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for name in chosen:
+        print(f"{name} …", flush=True)
+        figures[name] = measured(parts[name])
+        print("\n".join(verdicts({name: figures[name]})), flush=True)
+        if arguments.write:  # after each part: what took minutes isn't lost with the next one
+            FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            RECORD.write_text(record(figures), encoding="utf-8")
+
+
+def parts_for(minutes: float, bodies: int) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What there is to measure."""
+    return {
+        "one": lambda: compare(connections=1, rounds=9, seconds=8),
+        "many": lambda: compare(connections=64, rounds=7, seconds=10),
+        "soak": lambda: soak(minutes),
+        "overload": lambda: overload(rounds=3, seconds=20),
+        "kill": lambda: kill(kills=6),
+        "hostile": lambda: hostile(bodies),
+    }
+
+
+def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A part's figures, and the conditions under which they came about."""
+    began, load = time.monotonic(), os.getloadavg()[0]
+    figures = part()
+    return {
+        "date": str(date.today()),
+        "commit": commit(),
+        "command": "python benchmarks/serving.py " + " ".join(sys.argv[1:]),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "load_before": round(load, 1),
+        "took_s": round(time.monotonic() - began),
+        **figures,
+    }
+
+
+def commit() -> str:
+    """The commit that was measured, and whether something of it had been changed since."""
+    said = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
+    changed = subprocess.check_output(["git", "status", "--porcelain", "--", *WATCHED], cwd=ROOT, text=True)
+    return f"{said} with uncommitted changes" if changed.strip() else said
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
+
+
+if __name__ == "__main__":
+    main()

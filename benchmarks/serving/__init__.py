@@ -1,0 +1,1 @@
+"""Parts of benchmarks/serving.py: servers, generators of load, hostile bodies."""

@@ -1,0 +1,339 @@
+"""Figures to records/serving.md. Knows what was promised; measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from textwrap import fill
+from typing import Any
+
+from serving.servers import OURS, PLAIN
+
+Part = dict[str, Any]
+Row = tuple[str, str, str, bool]
+"""A promise: what, how much, what was measured, whether it holds."""
+
+
+def record(figures: dict[str, Part]) -> str:
+    """The whole record, of those parts that there are."""
+    parts = [
+        "# What `inkdigits serve` holds",
+        fill("Promised and measured; how each was measured stands below.", 120),
+        "\n".join(["| | promised | measured | holds |", "| --- | --- | --- | --- |", *table(figures)]),
+    ]
+    for name, section in SECTIONS.items():
+        if name in figures:
+            parts += section(figures[name])
+    return "\n\n".join(parts) + "\n"
+
+
+def verdicts(figures: dict[str, Part]) -> list[str]:
+    """One line for each promise."""
+    return [
+        f"  {what}: {measured} (promised: {promised}) {'holds' if holds else 'DOES NOT HOLD'}"
+        for name, part in figures.items()
+        for what, promised, measured, holds in PROMISES[name](part)
+    ]
+
+
+def table(figures: dict[str, Part]) -> list[str]:
+    """All promises as rows."""
+    rows = [row for name, promises in PROMISES.items() if name in figures for row in promises(figures[name])]
+    return [
+        f"| {what} | {promised} | {measured} | {'yes' if holds else '**no**'} |"
+        for what, promised, measured, holds in rows
+    ]
+
+
+# ---- promises
+
+
+def of_one(part: Part) -> list[Row]:
+    ratios = part["ratios"]
+    return [
+        (f"one client: {name} by the plain route's", "≤ 1.1", spread(ratios[name]), ratios[name][0] <= 1.1)
+        for name in ("p50", "p99")
+    ]
+
+
+def of_many(part: Part) -> list[Row]:
+    ratios = part["ratios"]
+    return [
+        (
+            "64 clients: throughput by the plain route's",
+            "≥ 1.5",
+            spread(ratios["rate"]),
+            ratios["rate"][0] >= 1.5,
+        ),
+        ("64 clients: p99 by the plain route's", "≤ 1", spread(ratios["p99"]), ratios["p99"][0] <= 1),
+    ]
+
+
+def of_soak(part: Part) -> list[Row]:
+    answers, memory = part["answers"], part["memory"]
+    failed = {status: count for status, count in answers.items() if status not in ("200", "429", "503")}
+    total = sum(answers.values())
+    span = f"64 clients, {part['minutes']:g} minutes"
+    others = ", ".join(f"{count:,} of {status}" for status, count in answers.items() if status != "200")
+    return [
+        (
+            f"{span}: errors but 429 and 503",
+            "0",
+            f"{sum(failed.values())} of {total:,} ({others or 'all 200'})",
+            not failed,
+        ),
+        (
+            f"{span}: answers unlike those given alone",
+            "0",
+            str(part["unlike_alone"]),
+            part["unlike_alone"] == 0,
+        ),
+        (
+            f"{span}: memory after the first minute",
+            "< +5%",
+            f"{memory['growth']:+.1%}",
+            memory["growth"] < 0.05,
+        ),
+    ]
+
+
+def of_overload(part: Part) -> list[Row]:
+    shares = [one["goodput_share"] for one in part["rounds"]]
+    recoveries = [one["recovered_after_s"] for one in part["rounds"]]
+    return [
+        ("5 times the capacity: goodput by the peak", "≥ 80%", percents(shares), min(shares) >= 0.8),
+        (
+            "after it: back to normal",
+            "≤ 2 s",
+            " s, ".join(f"{each:g}" for each in recoveries) + " s",
+            max(recoveries) <= 2,
+        ),
+    ]
+
+
+def of_kill(part: Part) -> list[Row]:
+    back = [one["serves_again_after_s"] for one in part["kills"]]
+    lost, unlike = len(part["lost"]), part["unlike_before"]
+    return [
+        (
+            "`kill -9` under load: lost by clients with retries",
+            "0",
+            f"{lost} of {part['answers']:,}",
+            lost == 0,
+        ),
+        ("`kill -9` under load: other answers than before", "0", str(unlike), unlike == 0),
+        (
+            "`kill -9` under load: it comes back",
+            "yes",
+            f"each of {len(back)} times" if all(back) else str(back),
+            all(back),
+        ),
+    ]
+
+
+def of_hostile(part: Part) -> list[Row]:
+    memory, canary, odd = part["memory"], part["canary"], not_4xx(part)
+    alive = part["server_survived"] and not part["errors"]
+    most = f"{memory['before_mb']:.0f} MiB, at most {memory['most_mb']:.0f}, then {memory['after_mb']:.0f}"
+    return [
+        (
+            f"{part['bodies']:,} hostile bodies: crashes, errors in the log",
+            "0",
+            "0" if alive else str(part["errors"]),
+            alive,
+        ),
+        ("… not answered with 4xx", "0", str(odd), odd == 0),
+        ("… slowest answer", "bounded", f"{part['slowest_s']:.1f} s", part["slowest_s"] < 30),
+        ("… memory of all processes", "bounded", most, memory["most_mb"] < 3_000),
+        (
+            "… good requests meanwhile that went wrong",
+            "0",
+            f"{canary['wrong']} of {canary['answers']:,}",
+            canary["wrong"] == 0,
+        ),
+    ]
+
+
+def not_4xx(part: Part) -> int:
+    """Requests that could be answered and weren't with a status of the 400s."""
+    silent = ("connections without a word", "senders that go away")
+    return sum(
+        count
+        for kind, told in part["kinds"].items()
+        for status, count in told["ended"].items()
+        if not 400 <= int(status) < 500 and not (kind in silent and status == "-1")
+    )
+
+
+PROMISES: dict[str, Callable[[Part], list[Row]]] = {
+    "one": of_one,
+    "many": of_many,
+    "soak": of_soak,
+    "overload": of_overload,
+    "kill": of_kill,
+    "hostile": of_hostile,
+}
+
+
+# ---- sections
+
+
+def section_closed(part: Part) -> list[str]:
+    """One client, or many: all servers."""
+    count = part["connections"]
+    lines = [
+        "| | answers a second | p50, ms | p99, ms | worst, ms | server's cores | wrk's cores | failed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, told in part["servers"].items():
+        cells = [f"{told['rate'][0]:,.0f} ({told['rate'][1]:,.0f} to {told['rate'][2]:,.0f})"]
+        cells += [
+            f"{told[key][0]:.2f} ({told[key][1]:.2f} to {told[key][2]:.2f})"
+            for key in ("p50", "p99", "worst")
+        ]
+        cells += [f"{told[key][0]:.2f}" for key in ("server_share", "wrk_share")]
+        lines.append(f"| {name} | {' | '.join(cells)} | {told['failed'][2]:.0f} |")
+    processor_ms = {
+        name: 1000 * part["servers"][name]["server_share"][0] / part["servers"][name]["rate"][0]
+        for name in (OURS, PLAIN)
+    }
+    how = (
+        f"{part['generator']}, {count} connection{'s' if count > 1 else ''}, {part['rounds']} rounds of "
+        f"{part['seconds']} s each in turns; medians of the "
+        "rounds, least and greatest in brackets; ratios are within a round. MNIST's test digits as PNG in "
+        "multipart/form-data, the same ones for all. Ours logs each request and keeps its metrics, as it "
+        "does by default; the plain route "
+        f"does neither. A request takes {processor_ms[OURS]:.2f} ms of a processor with ours, "
+        f"{processor_ms[PLAIN]:.2f} with "
+        "the plain route. wrk's own share of a core says that it isn't what limits."
+    )
+    return [
+        f"## {'One client' if count == 1 else f'{count} clients'}",
+        conditions(part),
+        "\n".join(lines),
+        fill(how, 120),
+    ]
+
+
+def section_soak(part: Part) -> list[str]:
+    lines = ["| requests | answers | p50, ms | p99, ms | worst, ms |", "| --- | --- | --- | --- | --- |"]
+    for name, told in part["by_kind"].items():
+        lines.append(
+            f"| {name} | {told['answers']:,} | {told['p50']:.1f} | {told['p99']:.1f} | {told['worst']:.1f} |"
+        )
+    memory = part["memory"]
+    how = (
+        "58 clients send one digit after the other, six what is heavier. Each answer is compared byte "
+        "for byte with the one that "
+        "the same request got when nobody else asked. Memory is PSS of all the server's processes: "
+        f"{memory['after_first_minute_mb']:.0f} MiB "
+        f"after the first minute, {memory['at_the_end_mb']:.0f} in the last half minute (medians), "
+        f"{memory['most_mb']:.0f} at most; "
+        f"minute by minute {', '.join(f'{mb:.0f}' for mb in memory['by_minute_mb'])}."
+    )
+    return [
+        f"## 64 clients for {part['minutes']:g} minutes",
+        conditions(part),
+        "\n".join(lines),
+        fill(how, 120),
+    ]
+
+
+def section_overload(part: Part) -> list[str]:
+    lines = [
+        "| peak a second | offered | 200 in time | 503 | given up, lost or dropped | goodput | p50, p99 "
+        "of 200, ms | recovered, s | generator's cores |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in part["rounds"]:
+        rates = one["overload"]["rates"]
+        other = sum(rate for name, rate in rates.items() if name not in ("200", "503"))
+        cells = [
+            f"{one['peak']:,}",
+            f"{one['overload']['offered']:,}",
+            f"{rates.get('200', 0):,.0f}",
+            f"{rates.get('503', 0):,.0f}",
+            f"{other:,.0f}",
+        ]
+        cells += [
+            f"{one['goodput_share']:.0%}",
+            f"{one['overload']['p50']:.0f}, {one['overload']['p99']:.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} | {one['recovered_after_s']:g} | {one['generator_share']:.2f} |")
+    first = part["rounds"][0]
+    how = (
+        "The peak is that of 64 clients in a closed loop, by the same generator just before. Then an "
+        f"open loop for {first['seconds']} s: a request "
+        "leaves when it is due, whatever became of those before, on up to "
+        f"{first['connections']:,} connections; its sender waits for two seconds. Requests left "
+        f"{first['left_late_ms'][0]:.1f} ms late in the median and "
+        f"{first['left_late_ms'][1]:.0f} ms at most (first round). Recovered: from then on, in every "
+        "quarter of a second, all get 200, and half of them "
+        "within twice the median of the time before the overload; offered then is half of the peak."
+    )
+    return ["## Overload", conditions(part), "\n".join(lines), fill(how, 120)]
+
+
+def section_kill(part: Part) -> list[str]:
+    back = ", ".join(f"{one['what']} {one['serves_again_after_s']} s" for one in part["kills"])
+    how = (
+        f"{part['clients']} clients of `inkdigits.client`, with the retries it has by default, at "
+        f"{part['workers']} workers; half of them open a "
+        "connection for each request, one reads pages. Killed one after the other, and back with "
+        "connections after: "
+        f"{back}. The longest that a caller waited for an answer, with all retries: "
+        f"{part['longest_answer_s']:.1f} s; the longest time in which "
+        f"nobody got one: {part['longest_silence_s']:.2f} s."
+    )
+    return ["## Killed workers", conditions(part), fill(how, 120)]
+
+
+def section_hostile(part: Part) -> list[str]:
+    lines = ["| what | how it ended | slowest, s |", "| --- | --- | --- |"]
+    names = {"-1": "closed", "-2": "no answer"}
+    for kind, told in part["kinds"].items():
+        ended = ", ".join(f"{names.get(status, status)}: {count}" for status, count in told["ended"].items())
+        lines.append(f"| {kind} | {ended} | {told['slowest_s']:.2f} |")
+    memory, canary = part["memory"], part["canary"]
+    how = (
+        f"{part['bodies']:,} requests, the same in every run, {part['together']} at a time, then all slow "
+        f"senders together, in {part['minutes']} minutes. "
+        "`--request-seconds 8`, since each PDF that draws for days takes all of them. Meanwhile a good "
+        "request every 50 ms: "
+        f"p50 {canary['p50']:.1f} ms, p99 {canary['p99']:.1f} ms, at worst {canary['worst']:.0f} ms. "
+        "Memory is PSS of all the server's processes, the "
+        f"largest of which had {memory['most_of_a_process_mb']:.0f} MiB at most. Page processes ended and "
+        f"replaced: {part['page_processes_replaced']}. "
+        "A 503 that asks to come again was followed, like any client would."
+    )
+    return ["## Hostile bodies", conditions(part), fill(how, 120), "\n".join(lines)]
+
+
+SECTIONS: dict[str, Callable[[Part], list[str]]] = {
+    "one": section_closed,
+    "many": section_closed,
+    "soak": section_soak,
+    "overload": section_overload,
+    "kill": section_kill,
+    "hostile": section_hostile,
+}
+
+
+def conditions(part: Part) -> str:
+    """The command, and under which conditions it ran."""
+    packages = ", ".join(f"{name} {number}" for name, number in part["packages"].items())
+    told = (
+        f"{part['date']}, commit {part['commit']}, {part['processor']}, shared by server and generator "
+        "(load average "
+        f"{part['load_before']} just before), Python {part['python']}, {packages}; took {part['took_s']} s."
+    )
+    return f"    {part['command']}\n\n" + fill(told, 120)
+
+
+def spread(values: list[float]) -> str:
+    """Median, and in brackets least and greatest."""
+    return f"{values[0]:.2f} ({values[1]:.2f} to {values[2]:.2f})"
+
+
+def percents(shares: list[float]) -> str:
+    """Each as a percentage."""
+    return ", ".join(f"{share:.0%}" for share in shares)
