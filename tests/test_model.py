@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -382,3 +385,11 @@ def test_the_two_kinds_of_networks_aren_t_mixed_up(tmp_path: Path) -> None:
         Model.load(saved_line(tmp_path, line_network()))
     with pytest.raises(InvalidWeights, match="train line"):
         LineModel.load(tmp_path / "none.onnx")
+
+
+def test_nothing_is_kept_of_who_reads_what(tmp_path: Path) -> None:
+    code = "from inkdigits.model import LineModel, Model\nModel.load(), LineModel.load()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

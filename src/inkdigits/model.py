@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# ONNX Runtime's wheel keeps a device's id and notes of what ran in the home folder, to send; we work offline
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
+
 import onnxruntime
 from numpy.typing import NDArray
 
