@@ -101,7 +101,7 @@ def _write(page: Page, digits: str, x: float, y: float, height: float) -> None:
             page.mouse.move(*places[0])
             page.mouse.down()
             for place in places[1:]:
-                page.mouse.move(*place, steps=12)
+                page.mouse.move(*place, steps=4)
             page.mouse.up()
         at += (max(xs) - min(xs) + SPACE) * tall
     page.wait_for_function(

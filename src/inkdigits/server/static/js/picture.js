@@ -40,7 +40,7 @@ export async function open(given) {
   byId("busy-text").textContent = `Reading ${given.name} …`;
   announce(`Reading ${given.name}`, 0);
   try {
-    const answer = await insist(async () => judged(given, await read(given, options(), signal), signal), signal);
+    const answer = await insist(() => readOne(given, signal), signal);
     if (signal.aborted) return;
     file = given;
     model = answer.model;
@@ -53,6 +53,17 @@ export async function open(given) {
     byId("failed").textContent = `${given.name}: ${strip(/** @type {Error} */ (error).message, given.name)}`;
     show("failed");
   }
+}
+
+/**
+ * @param {File} given
+ * @param {AbortSignal} signal
+ */
+async function readOne(given, signal) {
+  const known = options();
+  const answer = await read(given, known, signal);
+  const isConstrained = Object.keys(known).some((name) => name !== "layout"); // the network for digits knows nothing of it
+  return isConstrained ? answer : judged(given, answer, signal);
 }
 
 /**
