@@ -17,7 +17,7 @@ from inkdigits.server.problems import KINDS
 from inkdigits.server.schemas import PICTURES, SMALL_PNG, Schema, components, objects, options, problems, ref
 from inkdigits.server.settings import Settings
 
-REFUSED = (400, 408, 413, 415, 422, 429, 500, 503)
+REFUSED = (400, 408, 413, 415, 422, 429, 431, 500, 503)
 
 ABOUT = """\
 Reads handwritten digits and numbers, and says when it isn't sure.

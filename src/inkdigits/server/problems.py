@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -117,6 +118,11 @@ _TABLE = (
         "Read `detail`, which names the option; the options are described at /openapi.json.",
     ),
     (
+        *("head-too-large", 431, "The headers are too large"),
+        "The path and the headers of the request have more bytes than the server takes.",
+        "Send fewer or shorter headers; options may stand in the body.",
+    ),
+    (
         *("too-many-requests", 429, "Too many requests"),
         "This client sends more requests a second than the server allows one client.",
         "Wait for as many seconds as Retry-After says, then go on slower.",
@@ -181,6 +187,14 @@ class Problem(Exception):
             body["instance"] = request_id
         headers = {"Cache-Control": "no-store", **self.headers}
         return Response(json.dumps(body).encode(), self.kind.status, headers, MEDIA_TYPE)
+
+    def alone(self) -> bytes:
+        """The whole HTTP answer, for a connection that has no request yet and will have none."""
+        body = {"type": self.kind.uri, "title": self.kind.title, "status": self.kind.status}
+        content = json.dumps(body | {"detail": self.detail, **self.members}).encode()
+        head = f"HTTP/1.1 {self.kind.status} {HTTPStatus(self.kind.status).phrase}\r\n"
+        head += f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
+        return head.encode() + content
 
 
 def later(kind: str, detail: str, seconds: float) -> Problem:

@@ -27,6 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from inkdigits.errors import UsageError
+from inkdigits.server.problems import Problem
 from inkdigits.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read as `metrics` is imported: nothing here may before
 HEAD_SECONDS = 10  # that the head of a request may take, from its connection or its first byte
+HEAD_BYTES = 64 * 2**10  # of a request before its body; nginx takes 32 KB, uvicorn any number
+REFUSED_SECONDS = 1  # that a sender has to read why its head was refused
 REST_SECONDS = 5  # that a sender has for the rest of a body whose answer is out already
 DRAIN_SECONDS = 0.5  # between refusing and closing: whoever asks then is told, and isn't cut off
 
@@ -182,37 +185,57 @@ def announced(service: Service) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-# ---- slow connections
+# ---- slow connections, and heads without end
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, closed when a request's head, or the rest of a refused body, comes too slowly.
+    """uvicorn's connection, with limits for the bytes and the time of heads, and for what follows a refusal.
 
-    How long a body may take before its answer is `uploads`' to say.
+    The parser keeps every header, and uvicorn lets it: without a limit, one sender takes gigabytes. How long
+    a body may take before its answer is `uploads`' to say.
     """
 
     _deadline: asyncio.TimerHandle | None = None
     _whole = True  # whether the last request was received to its end
+    _in_head = False  # whether a request has begun, and its headers aren't all there
+    _no_body = 0  # bytes that came since the last one of a body: a head, or what follows the last chunk
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It is open; the head of a request should follow."""
         super().connection_made(transport)
         self._close_in(HEAD_SECONDS)
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a request."""
+        if self._refused:
+            return
+        self._no_body += len(data)
+        super().data_received(data)
+        if self._no_body > HEAD_BYTES and not self._whole and not self.transport.is_closing():
+            told = f"headers of more than {HEAD_BYTES // 1024} KB; send fewer or shorter ones"
+            self._refuse(Problem("head-too-large", told, limit=HEAD_BYTES))
+
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._whole = False
+        self._whole, self._in_head = False, True
         self._close_in(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """The head of a request is there."""
         self._go_on()
+        self._in_head = False
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Bytes of a body."""
+        self._no_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of a request is there."""
-        self._whole = True
+        self._whole, self._no_body = True, 0
         self._go_on()
         super().on_message_complete()
 
@@ -229,7 +252,27 @@ class Connection(HttpToolsProtocol):
 
     def _close_in(self, seconds: float) -> None:
         self._go_on()
-        self._deadline = self.loop.call_later(seconds, self.transport.close)
+        self._deadline = self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        if self._in_head:
+            told = f"the head wasn't whole after {HEAD_SECONDS} seconds; send it at once"
+            self._refuse(Problem("slow-sender", told))
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answers, unless another answer is due first; closes a moment later, so that it can be read."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not answering or not (self._in_head or self.cycle.response_started):
+            self.transport.write(problem.alone())
+        if answering:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._refused = True
+        self.transport.pause_reading()
+        self._in_head = False
+        self._close_in(REFUSED_SECONDS)
 
     def _go_on(self) -> None:
         if self._deadline is not None:
