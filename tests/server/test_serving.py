@@ -129,25 +129,6 @@ def test_sigterm_finishes_what_was_begun(start: Callable):
     assert server.process.returncode in (0, -signal.SIGTERM)
 
 
-def test_slow_heads_and_rests_are_cut_off():
-    """Timers of a connection: for the head, and for the rest of a body whose answer is out."""
-    timers = []
-
-    class Loop:
-        def call_later(self, seconds: float, call: Callable) -> threading.Timer:
-            timers.append(seconds)
-            return threading.Timer(seconds, call)
-
-    connection = serving.Connection.__new__(serving.Connection)
-    connection.loop, connection.transport = Loop(), threading.Event()  # type: ignore[assignment]
-    connection.transport.close = connection.transport.set  # type: ignore[method-assign]
-    connection._close_in(serving.HEAD_SECONDS)
-    connection._close_in(serving.REST_SECONDS)
-    connection._go_on()
-    assert timers == [serving.HEAD_SECONDS, serving.REST_SECONDS]
-    assert connection._deadline is None
-
-
 def test_slow_senders_against_a_server(start: Callable):
     """A body or a head that never ends: 408 and closed."""
     with start("--send-seconds", "0.5") as server:
