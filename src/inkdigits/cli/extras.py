@@ -11,7 +11,14 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "safetensors", "sklearn", "matplotlib", "optuna", "onnx", "onnxscript"),
     "tensorboard": ("tensorboard",),
     "documents": ("pypdfium2", "pillow_heif"),
-    "serve": ("fastapi", "uvicorn", "httptools", "pydantic_settings", "prometheus_client", "python_multipart"),
+    "serve": (
+        "starlette",
+        "uvicorn",
+        "httptools",
+        "pydantic_settings",
+        "prometheus_client",
+        "python_multipart",
+    ),
 }
 
 
