@@ -41,7 +41,9 @@ MAY_IMPORT = {
     "overlay": BASE | {"overlay"},
     "__init__": PARTS | {"reader"},
     "__main__": {"cli"},
-    "cli": PARTS | READERS | {"formats", "overlay", "cli", "training"},
+    "server": PARTS | READERS | {"formats", "overlay", "server"},
+    "client": BASE | {"images", "reading", "client"},  # `reading` for its types
+    "cli": PARTS | READERS | {"formats", "overlay", "server", "cli", "training"},
     "training": PARTS | {"training"},
 }
 # what knows nothing of pictures knows no picture library either
@@ -59,6 +61,12 @@ WORKSHOP = (
 )
 CORE = {"numpy", "PIL", "cv2", "onnxruntime", "typer", "rich", "platformdirs"}
 DOCUMENTS = {"pypdfium2", "pillow_heif"}
+# what a room may need beside
+SERVE = {
+    *("starlette", "uvicorn", "uvloop", "httptools", "pydantic", "pydantic_settings"),
+    *("prometheus_client", "python_multipart"),
+}
+EXTRA = {"documents": DOCUMENTS, "server": SERVE, "client": {"httpx", "anyio"}}
 
 
 def room_of(path: Path) -> str:
@@ -111,8 +119,8 @@ def test_imports_follow_the_plan(path: Path) -> None:
     assert rooms(everything) - MAY_IMPORT[room] == set()
     if room != "training":
         assert "training" not in rooms(at_the_top(path)), "the workshop is imported inside functions only"
-        extra = DOCUMENTS if room == "documents" else set()
-        assert outside(everything) <= CORE | extra, "the core needs nothing that only an extra installs"
+        allowed = CORE | EXTRA.get(room, set())
+        assert outside(everything) <= allowed, "the core needs nothing that only an extra installs"
         assert not outside(at_the_top(path)) & DOCUMENTS
     if room in PICTURELESS:
         assert outside(everything) <= {"numpy"}
