@@ -226,7 +226,8 @@ def test_the_file_map_names_every_file_of_the_package() -> None:
         re.findall(r"^ +(\S+)  +\S", page.partition("```text")[2].partition("```")[0], flags=re.MULTILINE)
     )
     kept = (ROOT / "src" / "inkdigits").rglob("*")
-    there = {p.name for p in kept if p.suffix in {".py", ".json", ".css", ".html"} and p.parent.name != "weights"}
+    kinds = {".py", ".json", ".css", ".html"}
+    there = {p.name for p in kept if p.suffix in kinds and p.parent.name != "weights"}
     assert there - {"__init__.py"} <= named, f"not in README.md: {there - named}"
     assert {n for n in named if "." in n} <= there, f"in README.md, but gone: {named - there}"
 
