@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -35,7 +35,10 @@ PHONE = {
     "has_touch": True,
     "device_scale_factor": 2,
 }
-SPACE = 0.25  # between two digits, of their height
+SLANT = 0.16  # of a digit's height
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+SPACE = 0.22  # between two digits, of their height
 COLOURS = 128  # of a picture: shades of text stay smooth
 
 
@@ -43,7 +46,7 @@ def main() -> None:
     """All pictures."""
     with _server() as url, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             _photograph(browser, url, f"page-draw-{scheme}", _number, scheme, DESK)
             _photograph(browser, url, f"page-digit-{scheme}", _digit, scheme, DESK)
             _photograph(browser, url, f"page-picture-{scheme}", _picture, scheme, DESK)
@@ -52,7 +55,7 @@ def main() -> None:
 
 
 def _photograph(
-    browser: Browser, url: str, name: str, pose: Any, scheme: str, device: dict[str, Any]
+    browser: Browser, url: str, name: str, pose: Any, scheme: Scheme, device: dict[str, Any]
 ) -> None:
     context = browser.new_context(**device, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
@@ -67,7 +70,7 @@ def _photograph(
 
 
 def _number(page: Page) -> None:
-    _write(page, "48157", x=0.07, y=0.28, height=0.4)
+    _write(page, "48257", x=0.045, y=0.27, height=0.34)
 
 
 def _digit(page: Page) -> None:
@@ -75,7 +78,7 @@ def _digit(page: Page) -> None:
 
 
 def _phone(page: Page) -> None:
-    _write(page, "2026", x=0.08, y=0.27, height=0.28)
+    _write(page, "2026", x=0.03, y=0.27, height=0.32)
 
 
 def _picture(page: Page) -> None:
@@ -91,7 +94,7 @@ def _write(page: Page, digits: str, x: float, y: float, height: float) -> None:
     assert box is not None
     tall, at = height * box["height"], x * box["width"]
     for digit in digits:
-        strokes = STROKES[digit]
+        strokes = [[(px + SLANT * (1 - py), py) for px, py in stroke] for stroke in STROKES[digit]]
         xs = [px for stroke in strokes for px, _ in stroke]
         for stroke in strokes:
             places = [
@@ -101,7 +104,7 @@ def _write(page: Page, digits: str, x: float, y: float, height: float) -> None:
             page.mouse.move(*places[0])
             page.mouse.down()
             for place in places[1:]:
-                page.mouse.move(*place, steps=4)
+                page.mouse.move(*place)
             page.mouse.up()
         at += (max(xs) - min(xs) + SPACE) * tall
     page.wait_for_function(
@@ -109,6 +112,9 @@ def _write(page: Page, digits: str, x: float, y: float, height: float) -> None:
         " === digits",
         arg=digits,
     )
+    page.keyboard.press("Control+z")  # and back: read once more, at rest
+    page.keyboard.press("Control+Shift+Z")
+    page.wait_for_timeout(1000)
 
 
 @contextmanager
