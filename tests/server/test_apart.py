@@ -96,6 +96,20 @@ def test_errors_come_through_as_they_were_raised() -> None:
     assert "a.png" in str(errors[0])
 
 
+def test_who_only_waited_is_told_to_come_again() -> None:
+    async def behind(pages: PageProcesses) -> None:
+        await pages.read(job("amount.png"))
+        pages._seconds = 0.4
+        first = asyncio.create_task(pages.read(ReadJob(_large_page(), "big.png")))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match=r"next\.png: others took the 0\.4 seconds"):
+            await pages.read(ReadJob(_large_page(), "next.png"))
+        with pytest.raises(WorkTimedOut):
+            await first
+
+    run(behind)
+
+
 def test_what_takes_too_long_is_stopped_and_the_next_job_is_read() -> None:
     async def late(pages: PageProcesses) -> tuple[Any, Any, int]:
         await pages.read(job("amount.png"))

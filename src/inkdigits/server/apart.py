@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import IO, Any, Literal
 
@@ -33,6 +34,7 @@ __all__ = ["Overloaded", "PageProcesses", "ReadAnswer", "ReadJob", "WorkTimedOut
 
 START_SECONDS = 60.0  # that a process may take until it is ready; on an idle core it takes half a second
 LOOK_EVERY = 1.0  # seconds between looks whether idle processes are alive
+GRACE = 0.25  # seconds for ending a process, after which whoever waits for its job is told
 SMOOTH = 0.2  # weight of the last job in what a job takes
 PIPE = 2**20  # bytes of a pipe, the most that is allowed without privileges
 
@@ -66,7 +68,7 @@ class PageProcesses:
 
         Args:
             count: of processes.
-            seconds: that a job may take from when a process has it.
+            seconds: that a job may take, with its waiting.
             memory_mb: MiB of address space of a process, and of the decoder that it starts for a PDF. Pages
                 of 60 million pixels take 1 GiB, with transparency 1.6.
             queue: jobs that may wait for a process.
@@ -106,7 +108,7 @@ class PageProcesses:
         Raises:
             InkdigitsError: as `jobs.answer`; UnreadableImage also when the file ended its process twice.
             WorkTimedOut: it took too long.
-            Overloaded: too many jobs wait.
+            Overloaded: too many jobs wait, or those before it took too long.
             ShuttingDown: after `close`.
         """
         if self._closing.is_set():
@@ -118,13 +120,27 @@ class PageProcesses:
         self._jobs += 1
         self._tell()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+            async with asyncio.timeout(self._seconds + GRACE):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+        except TimeoutError:  # it waits still
+            work.end("late")
+            raise self._too_late(work) from None
         except asyncio.CancelledError:
             work.end("cancelled")
             raise
         finally:
             self._jobs -= 1
             self._tell()
+
+    def _too_late(self, work: _Work) -> Exception:
+        """Whose fault it was: the file's, if it had most of the time, else that of those before it."""
+        name = work.job.name or "picture"
+        if work.worked() > self._seconds / 2:
+            return WorkTimedOut(
+                f"{name}: takes longer than the {self._seconds:g} seconds that a file may take"
+            )
+        told = f"{name}: others took the {self._seconds:g} seconds that it may take; try again later"
+        return Overloaded(told, max(1.0, self._job_seconds))
 
     async def close(self) -> None:
         """Finishes what was begun, then ends the processes; new jobs are refused at once."""
@@ -148,6 +164,8 @@ class PageProcesses:
                 answer = process.ask(work, self._seconds)
                 if answer is not None:
                     return answer
+                if work.ended:
+                    raise self._too_late(work)
             if not process.is_ready():
                 raise RuntimeError("the process that reads pages can't be started; see the server's log")
             memory = "or needs more memory than it may take"
@@ -188,12 +206,22 @@ class _Work:
         self.job = job
         self.ended: Literal["late", "cancelled"] | None = None
         self._process: _Process | None = None
+        self._came, self._begun = monotonic(), inf
         self._lock = threading.Lock()
 
     def give_to(self, process: _Process | None) -> None:
         """From now on, `end` kills this process."""
         with self._lock:
             self._process = process
+            self._begun = min(self._begun, monotonic())
+
+    def age(self) -> float:
+        """Seconds since it came."""
+        return monotonic() - self._came
+
+    def worked(self) -> float:
+        """Seconds since a process had it first; less than nothing when none had."""
+        return monotonic() - self._begun
 
     def end(self, why: Literal["late", "cancelled"]) -> None:
         """It took too long, or nobody waits for it any more."""
@@ -213,15 +241,20 @@ class _Process:
         self._popen = self._started()
 
     def ask(self, work: _Work, seconds: float) -> ReadAnswer | None:
-        """The answer to a job; None when the process died of it, or of something else.
+        """The answer to a job; None when the process died of it, or of something else, or it was ended.
+
+        Args:
+            work: the job.
+            seconds: that it may take, with its waiting.
 
         Raises:
             InkdigitsError: as in the answer.
-            WorkTimedOut: it took longer than so many seconds, or nobody waits for it any more.
         """
         if not self.is_ready():
             return None
-        timer = threading.Timer(seconds, work.end, ["late"])
+        if work.ended:  # before it began: the process is as good as new
+            return None
+        timer = threading.Timer(max(0.0, seconds - work.age()), work.end, ["late"])
         timer.start()
         work.give_to(self)
         header: dict[str, Any] = {}
@@ -238,9 +271,6 @@ class _Process:
             raise _error(header)
         self.kill()
         self.revive()
-        if work.ended:
-            name = work.job.name or "picture"
-            raise WorkTimedOut(f"{name}: takes longer than the {seconds:g} seconds that a file may take")
         return None
 
     def is_ready(self) -> bool:

@@ -98,6 +98,11 @@ _TABLE = (
         "Reduce it, or raise --max-pixels.",
     ),
     (
+        *("timed-out", 413, "It takes too long"),
+        "Reading took longer than a request may take, and was stopped. It would again.",
+        "Send fewer pages or fewer pixels at once, or raise --request-seconds.",
+    ),
+    (
         *("too-many-pages", 413, "The document has too many pages"),
         "It has more pages than the server takes; none of them was read.",
         "Split it, or raise --max-pages.",
@@ -141,11 +146,6 @@ _TABLE = (
         *("shutting-down", 503, "The server is stopping"),
         "It finishes what it has and takes nothing new.",
         "Send the request again: to another instance, or in as many seconds as Retry-After says.",
-    ),
-    (
-        *("timed-out", 503, "It took too long"),
-        "Reading took longer than a request may take, and was stopped.",
-        "Send fewer pages or fewer pixels at once, or raise --request-seconds.",
     ),
 )
 KINDS: dict[str, Kind] = {row[0]: Kind(*row) for row in _TABLE}

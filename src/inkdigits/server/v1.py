@@ -36,6 +36,7 @@ from inkdigits.server.problems import Problem, problem_of
 from inkdigits.server.service import Classified, Service
 from inkdigits.server.uploads import File, Receiver, Upload
 
+LATER = 0.5  # seconds after a file's own limit, which knows better whether it was at work or waited
 FACTS = ("format", "classes", "sha256", "temperature", "accuracy", "accept_at", "digit_at")
 
 Answer = Callable[[Upload, Scope], Awaitable[Response]]
@@ -67,7 +68,7 @@ class Endpoint:
         request = Request(scope, receive)
         async with self._receiver.received(request) as upload:
             try:
-                async with asyncio.timeout(self._service.settings.request_seconds):
+                async with asyncio.timeout(self._service.settings.request_seconds + LATER):
                     response = await self._answer(upload, scope)
             except TimeoutError:
                 seconds = self._service.settings.request_seconds
