@@ -6,6 +6,7 @@ even the light ─► straighten ─► take printed lines out ─► pieces of 
 """
 
 from inkdigits.page.layout import is_page
-from inkdigits.page.lines import MOST_LINES, Page, PageLine, find_lines, turn
+from inkdigits.page.lines import MOST_LINES, Page, PageLine, find_lines
+from inkdigits.page.turning import turn
 
 __all__ = ["MOST_LINES", "Page", "PageLine", "find_lines", "is_page", "turn"]
