@@ -32,8 +32,8 @@ SMALLEST = 48  # px of a page's side; less can't hold more than one line
 SLIMMEST = 50  # times as long as it is wide, or the other way round: the same
 STRIPS = 256  # lines of a page whose logits are held at a time: 30 MB, whatever the page
 
-# Share of a page's characters that are digits, by confidence. On six photos of sudokus, 16 drawn pages, a form
-# and a photo of a list it was 0.64 to 0.98 the right way up, at most 0.75 upside down, 0.58 sideways.
+# Share of a page's characters that are digits, by confidence. On six photos of sudokus, 16 drawn pages, a
+# form and a photo of a list it was 0.64 to 0.98 the right way up, at most 0.75 upside down, 0.58 sideways.
 UPRIGHT = 0.85  # from here on, a page is taken to be the right way up
 LEVEL = 0.6  # from here on, lines are taken to run across, not down
 SAMPLE = 32  # lines, from all over a page, that are read to tell its way up
@@ -185,7 +185,7 @@ class PageReader:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most so many of `count` places, from all over, and out of step with words and numbers that alternate."""
+    """At most so many of `count` places, from all over, out of step with words and numbers that alternate."""
     return sorted(range(count), key=lambda place: place * GOLDEN % 1)[:most]
 
 
