@@ -41,6 +41,7 @@ docs: $(VENV)/dev  ## write again what code writes: docs/'s generated parts, the
 	$(VENV)/bin/python docs/make_reference.py
 	$(VENV)/bin/python docs/make_figures.py
 	$(VENV)/bin/python docs/make_pictures.py
+	$(VENV)/bin/python docs/make_page_pictures.py
 	$(VENV)/bin/jupytext --quiet --to ipynb --execute notebooks/mnist_tour.py
 
 constraints:  ## pin the newest versions of everything that pyproject.toml names
