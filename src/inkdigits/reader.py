@@ -165,7 +165,7 @@ class Reader:
         inked = glyphs.reshape(len(glyphs), SIDE * SIDE).max(axis=1) > 0
         sources = (None if name is None else f"{name}#{row}" for row in range(1, len(glyphs) + 1))
         return [
-            self._answer(row if has_ink else None, source)
+            self.answer(row if has_ink else None, source)
             for row, has_ink, source in zip(probabilities, inked, sources, strict=True)
         ]
 
@@ -175,10 +175,15 @@ class Reader:
         inked = [glyph for glyph in glyphs if glyph is not None]
         probabilities = iter(self.model.probabilities(np.stack(inked)) if inked else ())
         for picture, glyph in zip(pictures, glyphs, strict=True):
-            yield self._answer(None if glyph is None else next(probabilities), name or _source_of(picture))
+            yield self.answer(None if glyph is None else next(probabilities), name or _source_of(picture))
 
-    def _answer(self, probabilities: NDArray[np.float64] | None, source: str | None) -> Classification:
-        """Applies the rule to one row of probabilities; None is a blank picture."""
+    def answer(self, probabilities: NDArray[np.float64] | None, source: str | None) -> Classification:
+        """Applies the rule to what the network says of one glyph.
+
+        Args:
+            probabilities: `(classes,)`, calibrated; None for a blank picture.
+            source: of the answer.
+        """
         if probabilities is None:
             return Classification(None, 0.0, False, "blank", (0.0,) * len(self.model.classes), source)
         best = int(probabilities.argmax())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Any, Literal, Self
 
 Reason = Literal["blank", "not_a_digit", "unsure"]
@@ -56,6 +57,11 @@ class Classification:
         label = known.get("label") if digit is None else str(digit)
         verdict = float(known["confidence"]), known["accepted"], known["reason"]
         return cls(digit, *verdict, probabilities, known["source"], label)
+
+
+def as_percent(confidence: float) -> str:
+    """`99.9%`; rounded down, for 99.97% is no certainty."""
+    return f"{floor(confidence * 1000) / 10:.1f}%"
 
 
 Box = tuple[float, float, float, float]

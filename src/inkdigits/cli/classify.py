@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkdigits.errors import InkdigitsError
+from inkdigits.results import as_percent
 
 if TYPE_CHECKING:
     from inkdigits.cli.inputs import Input
@@ -75,8 +75,7 @@ def _line(answer: Classification, width: int) -> str:
     mark = " " if answer.accepted else "?"
     sure = f"{source}  {mark} {_styled(str(answer.label), 'green' if answer.accepted else 'yellow')}"
     reason = "" if answer.reason is None else "  " + _styled(answer.reason.replace("_", " "), "yellow")
-    percent = floor(answer.confidence * 1000) / 10  # 99.97% is shown as 99.9, not as a certainty
-    return f"{sure}  {percent:5.1f}%{reason}"
+    return f"{sure}  {as_percent(answer.confidence):>6}{reason}"
 
 
 def _styled(text: str, colour: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from math import floor
-
 from inkdigits.formats.writer import Writer, printable
-from inkdigits.results import Line, Reading
+from inkdigits.results import Line, Reading, as_percent
 
 _GREEN, _YELLOW, _PLAIN = "\x1b[1;32m", "\x1b[1;33m", "\x1b[0m"
 _NUMBER = 8  # characters: room for most numbers, so that confidences stand below one another
@@ -47,9 +45,8 @@ class TextWriter(Writer):
         return "".join(f"{source:<{self.width}}  {number}\n" for number in numbers)
 
     def _number(self, line: Line) -> str:
-        percent = floor(line.confidence * 1000) / 10  # 99.97% is shown as 99.9, not as a certainty
         reason = "" if line.accepted else (line.reason or "unsure").replace("_", " ")
-        return self._shown(line.text or "-", f"{percent:.1f}%" if line.text else "", reason)
+        return self._shown(line.text or "-", as_percent(line.confidence) if line.text else "", reason)
 
     def _shown(self, text: str, percent: str, reason: str) -> str:
         colour = _YELLOW if reason else _GREEN

@@ -1,7 +1,6 @@
 """The ASGI application: opens what answers, wires routes and middlewares, serves the page.
 
-It is Starlette itself and not FastAPI, which adds to it what routes of ready bytes don't use, takes as long
-again to import, and a tenth of a millisecond a request.
+It is Starlette itself and not FastAPI, which adds to it what routes of ready bytes don't use.
 """
 
 from __future__ import annotations
@@ -65,6 +64,9 @@ def create_app(settings: Settings, reader: Reader | None = None) -> Starlette:
         metrics.show_model("digit", reader.model.card)
         metrics.show_model("line", reader.numbers.model.card)
     _wrap(app, service)
+    app.middleware_stack = (
+        app.build_middleware_stack()
+    )  # now, so that keys that can't be read are said at once
     return app
 
 

@@ -25,7 +25,7 @@ from inkdigits.glyph import glyph_from_grey
 from inkdigits.images import MAX_PAGES, MAX_PIXELS, load_grey, load_pages
 from inkdigits.reading import NumberReader, Wanted
 from inkdigits.recognition import Candidate, PageReader
-from inkdigits.results import Line, Reading
+from inkdigits.results import Line, Reading, as_percent
 
 LONGEST = 2000  # px, the longer side of a page's picture in an explanation
 QUALITY = 85  # of that picture as JPEG
@@ -198,7 +198,7 @@ def why(line: Line, candidate: Candidate, accept_at: float) -> str:
         candidate: what was read there.
         accept_at: least confidence of an accepted number; 1 accepts none.
     """
-    sure, enough = f"{100 * line.confidence:.1f}%", f"{100 * accept_at:.1f}%"
+    sure, enough = as_percent(line.confidence), f"{100 * accept_at:.1f}%"
     decoded = candidate.decoded
     if line.reason == "blank":
         return "Nothing is written here."

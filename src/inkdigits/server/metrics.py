@@ -59,7 +59,7 @@ _QUEUES = Gauge(
 )
 _REJECTED = Counter(
     "inkdigits_rejected",
-    "Requests refused before they were read, by kind of problem.",
+    "Requests that got a problem for an answer, by its kind.",
     ("kind",),
     registry=REGISTRY,
 )
@@ -148,7 +148,7 @@ def count_reading(reason: str | None, network: str = "digit", count: int = 1) ->
 
 
 def count_rejected(kind: str) -> None:
-    """A request that was refused; `kind` is one of `problems.KINDS`."""
+    """A request that got a problem for an answer; `kind` is one of `problems.KINDS`."""
     _REJECTED.labels(kind).inc()
 
 

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkdigits.errors import InkdigitsError
+from inkdigits.server.metrics import count_rejected
 from inkdigits.server.overload import Overloaded, ShuttingDown
 
 log = logging.getLogger(__name__)
@@ -247,6 +248,7 @@ class Problems:
             if problem.kind.name == "internal":
                 request_id = scope.get("state", {}).get("request_id")
                 log.exception("unexpected error", extra={"request_id": request_id})
+            count_rejected(problem.kind.name)
             if begun:  # half an answer is out; only closing the connection tells that it isn't whole
                 raise
             await problem.response(scope)(scope, receive, send)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -79,6 +80,7 @@ class Service:
     def open(self) -> None:
         """Starts the page processes, and answers once, so that the first caller needn't wait for imports."""
         settings = self.settings
+        cv2.setNumThreads(1)  # small pictures only: threads would cost more than they bring
         self._pages = PageProcesses(
             settings.page_processes,
             seconds=settings.request_seconds,
@@ -152,7 +154,7 @@ class Service:
         if isinstance(glyph, InkdigitsError):
             return Classified(glyph)
         row = None if glyph is None else next(rows)
-        return Classified(self.reader._answer(row, file.name), glyph)
+        return Classified(self.reader.answer(row, file.name), glyph)
 
     # ---- numbers and pages
 
