@@ -3,10 +3,9 @@
     request ─► waiting ─► next turn of the event loop: all that waits, one run ─► each its own rows
 
 There is no timer. A run is due on the loop's next turn, so a lone glyph waits for nothing; while one run is
-at work the sockets fill, the loop then handles every request it finds there, and these make the next batch.
-Small batches run on the loop itself: a run of one glyph takes a quarter of a millisecond, and handing it to
-a thread and back took longer than that (docs/serve.md has the figures). What is too large for that has a
-thread.
+at work requests come in, and these make the next batch. A lone glyph runs on the loop itself: handing it to a
+thread and back takes about as long as the run. Several run in a thread, one batch at a time, and the loop
+decodes the next pictures meanwhile: a second core is used, and nobody who comes waits for a batch to end.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
@@ -30,6 +29,7 @@ log = logging.getLogger(__name__)
 
 Glyphs = NDArray[np.uint8]
 Logits = NDArray[np.float32]
+Batch = list[tuple[Glyphs, "asyncio.Future[Logits]"]]
 
 LARGE = 4  # requests waiting or at work that are larger than a batch; each may hold 20 MB
 PROBED = (2, 3, 5, 8)  # sizes of batches, besides the largest, that must answer as single glyphs do
@@ -60,8 +60,9 @@ class Batcher:
         self._queue, self._observe = queue, observe
         self._waiting: deque[tuple[Glyphs, asyncio.Future[Logits]]] = deque()
         self._count = 0  # glyphs in it
-        self._due = False  # whether the loop was told to run them
+        self._due = False  # whether a run is due or at work, after which the next one follows
         self._glyph_seconds = 0.0005
+        self._batches = ThreadPoolExecutor(1, "batches")
         self._thread = ThreadPoolExecutor(1, "large-batches")
         self._large = 0
         self._closed = False
@@ -106,28 +107,37 @@ class Batcher:
         """Answers what waits, then refuses."""
         self._closed = True
         await asyncio.gather(*(answer for _, answer in self._waiting), return_exceptions=True)
-        await asyncio.to_thread(self._thread.shutdown)
+        for thread in (self._batches, self._thread):
+            await asyncio.to_thread(thread.shutdown)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """One batch of what waits; the next one, if there is one, after whatever else the loop has to do."""
+        """One batch of what waits; a lone request's here, others in the thread."""
         batch = self._taken()
+        if len(batch) > 1:
+            glyphs = np.concatenate([glyphs for glyphs, _ in batch])
+            running = loop.run_in_executor(self._batches, self._answered, glyphs)
+            running.add_done_callback(lambda done: self._ran(loop, batch, done))
+            return
+        if batch:
+            done: Future[Logits] = Future()
+            try:
+                done.set_result(self._answered(batch[0][0]))
+            except Exception as e:
+                done.set_exception(e)
+            _deliver(batch, done)
+        self._next(loop)
+
+    def _ran(self, loop: asyncio.AbstractEventLoop, batch: Batch, done: asyncio.Future[Logits]) -> None:
+        """A batch is back from the thread; the next one goes there first."""
+        self._next(loop)
+        _deliver(batch, done)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = bool(self._waiting)
         if self._due:
             loop.call_soon(self._run, loop)
-        if not batch:
-            return
-        try:
-            rows = self._answered(np.concatenate([glyphs for glyphs, _ in batch]))
-        except Exception as e:  # whatever it is, nobody may wait for ever
-            for _, answer in batch:
-                answer.set_exception(e)
-            return
-        start = 0
-        for glyphs, answer in batch:
-            answer.set_result(rows[start : start + len(glyphs)])
-            start += len(glyphs)
 
-    def _taken(self) -> list[tuple[Glyphs, asyncio.Future[Logits]]]:
+    def _taken(self) -> Batch:
         """As many as fit into a batch, in order of arrival; those nobody waits for any more are dropped."""
         batch, room = [], self._largest
         while self._waiting and len(self._waiting[0][0]) <= room:
@@ -163,6 +173,19 @@ class Batcher:
 
     def _full(self, detail: str) -> Overloaded:
         return Overloaded(f"{detail}; try again shortly", max(1.0, self._count * self._glyph_seconds))
+
+
+def _deliver(batch: Batch, done: asyncio.Future[Logits] | Future[Logits]) -> None:
+    """To each its rows; or what went wrong, whatever it is: nobody may wait for ever."""
+    error, start = done.exception(), 0
+    for glyphs, answer in batch:
+        if answer.done():  # cancelled meanwhile
+            pass
+        elif error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(done.result()[start : start + len(glyphs)])
+        start += len(glyphs)
 
 
 def _answers_alike(model: Model, max_batch: int) -> bool:

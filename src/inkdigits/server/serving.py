@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from inkdigits.server.service import Service
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read as `metrics` is imported: nothing here may before
+# Of the one socket. libuv takes one connection from each in a turn of the loop, and a turn has all requests
+# that are there: with one door, the last of 64 that connect at once waits for 64 turns, two seconds of work.
+DOORS = 32
 HEAD_SECONDS = 10  # that the head of a request may take, from its connection or its first byte
 HEAD_BYTES = 64 * 2**10  # of a request before its body; nginx takes 32 KB, uvicorn any number
 REFUSED_SECONDS = 1  # that a sender has to read why its head was refused
@@ -66,11 +69,12 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=math.ceil(settings.send_seconds + settings.request_seconds),
         )
         _say_where(listening)
+        doors = [listening, *(listening.dup() for _ in range(DOORS - 1))]
         if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=doors)
         else:
             del app
-            Supervisor(config, sockets=[listening]).run()
+            Supervisor(config, sockets=doors).run()
 
 
 def worker(settings: Settings) -> Starlette:
