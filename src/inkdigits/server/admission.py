@@ -26,6 +26,7 @@ from inkdigits.server.metrics import count_rejected
 from inkdigits.server.overload import Overloaded
 from inkdigits.server.problems import Problem
 from inkdigits.server.settings import Settings
+from inkdigits.server.shedding import Room
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,13 @@ _OPEN = "/v2/health/"
 class Admission:
     """Middleware: lets requests for the API in, or says why not. Page, health and metrics are open to all."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, room: Room | None = None) -> None:
         """Reads the keys.
 
         Args:
             app: the routes.
             settings: `api_key_file`, `rate`, `burst`, `queue`.
+            room: for so many requests; None makes one of its own.
 
         Raises:
             UsageError: a file of keys that can't be read, or has none.
@@ -52,7 +54,7 @@ class Admission:
         self._app = app
         self._keys = None if settings.api_key_file is None else Keys.read(settings.api_key_file)
         self._buckets = Buckets(settings.rate, settings.burst) if settings.rate else None
-        self._room = Room(settings.queue)
+        self._room = Room(settings.queue) if room is None else room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -220,24 +222,6 @@ class Buckets:
 
 
 # ---- room
-
-
-@dataclass
-class Room:
-    """How many requests are at work.
-
-    Attributes:
-        most: that may be.
-        taken: that are. A request counts once its body is there: who sends slowly keeps nobody out.
-    """
-
-    most: int
-    taken: int = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the next one has to wait."""
-        return self.taken >= self.most
 
 
 class Visit:

@@ -24,6 +24,7 @@ from inkdigits.server.problems import Problem, Problems, explain, handle
 from inkdigits.server.service import Service
 from inkdigits.server.serving import announced
 from inkdigits.server.settings import Settings
+from inkdigits.server.shedding import STATE, Room
 from inkdigits.server.uploads import Receiver
 
 STATIC = Path(__file__).with_name("static")
@@ -70,13 +71,13 @@ def create_app(settings: Settings, reader: Reader | None = None) -> Starlette:
     return app
 
 
-def _lifespan(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Room]]]:
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Room]]:
         service.open()
         try:
             with announced(service):
-                yield
+                yield {STATE: service.room}
         finally:
             await service.close()
 
@@ -106,7 +107,7 @@ def _wrap(app: Starlette, service: Service) -> None:
     settings = service.settings
     app.add_middleware(Refusing, service=service)
     app.add_middleware(Problems)
-    app.add_middleware(Admission, settings=settings)
+    app.add_middleware(Admission, settings=settings, room=service.room)
     if settings.cors_origins:
         exposed = ("Retry-After", "X-Request-ID")
         app.add_middleware(

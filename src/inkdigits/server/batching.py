@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
@@ -111,26 +111,27 @@ class Batcher:
             await asyncio.to_thread(thread.shutdown)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """One batch of what waits; a lone request's here, others in the thread."""
-        batch = self._taken()
-        if len(batch) > 1:
-            glyphs = np.concatenate([glyphs for glyphs, _ in batch])
-            running = loop.run_in_executor(self._batches, self._answered, glyphs)
-            running.add_done_callback(lambda done: self._ran(loop, batch, done))
+        """All that waits: a lone request's glyphs here, others in the thread, batch by batch."""
+        batches = list(iter(self._taken, []))
+        if len(batches) > 1 or any(len(batch) > 1 for batch in batches):
+            loop.run_in_executor(self._batches, self._in_turn, loop, batches)
             return
-        if batch:
-            done: Future[Logits] = Future()
-            try:
-                done.set_result(self._answered(batch[0][0]))
-            except Exception as e:
-                done.set_exception(e)
-            _deliver(batch, done)
+        for batch in batches:
+            _deliver(batch, self._ran(batch))
         self._next(loop)
 
-    def _ran(self, loop: asyncio.AbstractEventLoop, batch: Batch, done: asyncio.Future[Logits]) -> None:
-        """A batch is back from the thread; the next one goes there first."""
-        self._next(loop)
-        _deliver(batch, done)
+    def _in_turn(self, loop: asyncio.AbstractEventLoop, batches: list[Batch]) -> None:
+        """In the thread. Nothing waits for the loop between two batches: under load its turns are long."""
+        for batch in batches:
+            loop.call_soon_threadsafe(_deliver, batch, self._ran(batch))
+        loop.call_soon_threadsafe(self._next, loop)
+
+    def _ran(self, batch: Batch) -> Logits | Exception:
+        """A batch's rows, or what went wrong, whatever it is: nobody may wait for ever."""
+        try:
+            return self._answered(np.concatenate([glyphs for glyphs, _ in batch]))
+        except Exception as e:
+            return e
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = bool(self._waiting)
@@ -175,16 +176,16 @@ class Batcher:
         return Overloaded(f"{detail}; try again shortly", max(1.0, self._count * self._glyph_seconds))
 
 
-def _deliver(batch: Batch, done: asyncio.Future[Logits] | Future[Logits]) -> None:
-    """To each its rows; or what went wrong, whatever it is: nobody may wait for ever."""
-    error, start = done.exception(), 0
+def _deliver(batch: Batch, rows: Logits | Exception) -> None:
+    """To each its rows."""
+    start = 0
     for glyphs, answer in batch:
         if answer.done():  # cancelled meanwhile
             pass
-        elif error is not None:
-            answer.set_exception(error)
+        elif isinstance(rows, Exception):
+            answer.set_exception(rows)
         else:
-            answer.set_result(done.result()[start : start + len(glyphs)])
+            answer.set_result(rows[start : start + len(glyphs)])
         start += len(glyphs)
 
 

@@ -189,13 +189,19 @@ class Problem(Exception):
         headers = {"Cache-Control": "no-store", **self.headers}
         return Response(json.dumps(body).encode(), self.kind.status, headers, MEDIA_TYPE)
 
-    def alone(self) -> bytes:
-        """The whole HTTP answer, for a connection that has no request yet and will have none."""
+    def alone(self, close: bool = True) -> bytes:
+        """The whole HTTP answer, where there is no application to send it.
+
+        Args:
+            close: whether the connection ends with it.
+        """
         body = {"type": self.kind.uri, "title": self.kind.title, "status": self.kind.status}
         content = json.dumps(body | {"detail": self.detail, **self.members}).encode()
         head = f"HTTP/1.1 {self.kind.status} {HTTPStatus(self.kind.status).phrase}\r\n"
-        head += f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
-        return head.encode() + content
+        headers = {"content-type": MEDIA_TYPE, "content-length": str(len(content)), **self.headers}
+        headers |= {"connection": "close"} if close else {}
+        head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"{head}\r\n".encode() + content
 
 
 def later(kind: str, detail: str, seconds: float) -> Problem:

@@ -35,6 +35,7 @@ from inkdigits.server.batching import Batcher
 from inkdigits.server.jobs import GLYPH, answer
 from inkdigits.server.metrics import PageFigures, forget, observe_batch
 from inkdigits.server.settings import Settings
+from inkdigits.server.shedding import Room
 from inkdigits.server.uploads import File
 
 INLINE_PIXELS = 300_000  # of a picture that is decoded between two requests
@@ -65,6 +66,7 @@ class Service:
         settings: the server's.
         reader: the networks.
         batcher: runs glyphs.
+        room: for requests that are at work at the same time.
         stopping: whether new requests are refused, as the server is about to end.
     """
 
@@ -72,6 +74,7 @@ class Service:
         """Puts it together; `open` starts the processes."""
         self.settings, self.reader = settings, reader
         self.batcher = Batcher(reader.model, queue=settings.queue, observe=observe_batch)
+        self.room = Room(settings.queue)
         self.stopping = False
         self._pages: PageProcesses | None = None
         self._numbers = ThreadPoolExecutor(1, "numbers")

@@ -22,6 +22,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
@@ -29,6 +30,7 @@ from uvicorn.supervisors import Multiprocess
 from inkdigits.errors import UsageError
 from inkdigits.server.problems import Problem
 from inkdigits.server.settings import Settings
+from inkdigits.server.shedding import STATE, Refusal, Room
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -204,15 +206,22 @@ class Connection(HttpToolsProtocol):
     _in_head = False  # whether a request has begun, and its headers aren't all there
     _no_body = 0  # bytes that came since the last one of a body: a head, or what follows the last chunk
     _refused = False
+    _room: Room | None = None
+    _refusal: Refusal | None = None  # of requests for which there is no room
+    _shedding = False  # whether such a request isn't all there yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It is open; the head of a request should follow."""
         super().connection_made(transport)
+        self._room = self.app_state.get(STATE)
         self._close_in(HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request."""
         if self._refused:
+            return
+        if self._shedding or (self._room and self._room.sheds(data) and self._is_idle()):
+            self._shed(data)
             return
         self._no_body += len(data)
         super().data_received(data)
@@ -241,6 +250,8 @@ class Connection(HttpToolsProtocol):
         """All of a request is there."""
         self._whole, self._no_body = True, 0
         self._go_on()
+        if self._room:
+            self._room.expect(self.loop)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -253,6 +264,26 @@ class Connection(HttpToolsProtocol):
         """It is closed."""
         self._go_on()
         super().connection_lost(exc)
+
+    def _is_idle(self) -> bool:
+        return self._whole and (self.cycle is None or self.cycle.response_complete)
+
+    def _shed(self, data: bytes) -> None:
+        """Refuses a request, or several, without an application having to do with it."""
+        self._unset_keepalive_if_required()
+        if not self._shedding:
+            self._close_in(HEAD_SECONDS)
+        self._refusal = self._refusal or Refusal()
+        try:
+            answer, whole, stays = self._refusal.feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        self._shedding = not whole
+        if answer:
+            self.transport.write(answer)
+        if whole and not stays:
+            self.transport.close()
 
     def _close_in(self, seconds: float) -> None:
         self._go_on()
