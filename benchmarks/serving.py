@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -76,8 +77,10 @@ def parts_for(minutes: float, bodies: int) -> dict[str, Callable[[], dict[str, A
 
 def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """A part's figures, and the conditions under which they came about."""
-    began, load = time.monotonic(), os.getloadavg()[0]
+    began, load, busy, own = time.monotonic(), os.getloadavg()[0], busy_seconds(), own_seconds()
     figures = part()
+    took = time.monotonic() - began
+    others = (busy_seconds() - busy - own_seconds() + own) / took
     return {
         "date": str(date.today()),
         "commit": commit(),
@@ -86,9 +89,22 @@ def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "load_before": round(load, 1),
-        "took_s": round(time.monotonic() - began),
+        "others_cores": round(max(0.0, others), 2),
+        "took_s": round(took),
         **figures,
     }
+
+
+def busy_seconds() -> float:
+    """Processor seconds of all processes of this machine."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds() -> float:
+    """Processor seconds of this process and of all that it started and that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def commit() -> str:

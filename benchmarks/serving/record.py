@@ -267,8 +267,9 @@ def section_overload(part: Part) -> list[str]:
         f"{first['connections']:,} connections; its sender waits for two seconds. Requests left "
         f"{first['left_late_ms'][0]:.1f} ms late in the median and "
         f"{first['left_late_ms'][1]:.0f} ms at most (first round). Recovered: from then on, in every "
-        "quarter of a second, all get 200, and half of them "
-        "within twice the median of the time before the overload; offered then is half of the peak."
+        "quarter of a second, all get 200, and half of them as fast as 99% were before the overload; "
+        "offered "
+        "then is half of the peak."
     )
     return ["## Overload", conditions(part), "\n".join(lines), fill(how, 120)]
 
@@ -324,7 +325,8 @@ def conditions(part: Part) -> str:
     told = (
         f"{part['date']}, commit {part['commit']}, {part['processor']}, shared by server and generator "
         "(load average "
-        f"{part['load_before']} just before), Python {part['python']}, {packages}; took {part['took_s']} s."
+        f"{part['load_before']} just before; other processes used {part['others_cores']:.2f} cores "
+        f"meanwhile), Python {part['python']}, {packages}; took {part['took_s']} s."
     )
     return f"    {part['command']}\n\n" + fill(told, 120)
 
