@@ -66,10 +66,10 @@ def main() -> None:
 def parts_for(minutes: float, bodies: int) -> dict[str, Callable[[], dict[str, Any]]]:
     """What there is to measure."""
     return {
-        "one": lambda: compare(connections=1, rounds=9, seconds=8),
-        "many": lambda: compare(connections=64, rounds=7, seconds=10),
+        "one": lambda: compare(connections=1, rounds=7, seconds=6),
+        "many": lambda: compare(connections=64, rounds=7, seconds=6),
         "soak": lambda: soak(minutes),
-        "overload": lambda: overload(rounds=3, seconds=20),
+        "overload": lambda: overload(rounds=3, seconds=12),
         "kill": lambda: kill(kills=6),
         "hostile": lambda: hostile(bodies),
     }

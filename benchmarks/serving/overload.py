@@ -231,8 +231,8 @@ def by_second(phase: Phase) -> Iterator[int]:
 def recovery(before: Phase, after: Phase) -> float:
     """Seconds from the end of the overload until requests are answered as before it, and go on to be.
 
-    A window of a quarter of a second is good when all that were due in it got 200, half of them as fast as 99%
-    were before.
+    A window of a quarter of a second is good when all that were due in it got 200, half of them as fast as
+    99% were before.
     """
     usual = summary(before)["p99"] / 1000
     windows: dict[int, list[tuple[int, float]]] = defaultdict(list)
