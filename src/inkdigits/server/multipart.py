@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -10,6 +12,9 @@ from inkdigits.server.problems import Problem
 FIELDS = 32  # parts that are no files; there are fewer options
 FIELD_BYTES = 4096  # of one of them
 PIECE = 64 * 2**10  # bytes that are parsed in one go
+PLAIN_HEAD = 1024  # bytes of headers that are read without the parser
+
+_PLAIN_FIELD = re.compile(rb"([A-Za-z-]+): ([!-~][ -~]*)")
 
 Part = tuple[str | None, bytes]
 """A file's name and its content."""
@@ -36,6 +41,8 @@ class Form:
         self._name, self._value = bytearray(), bytearray()  # of the header that is being read
         self._data: list[bytes] = []
         self._ended = False
+        self._plain: bool | None = None  # whether it is one plain part, that came in one go
+        self._boundary: bytes = options.get(b"boundary", b"")
         try:
             self._parser = MultipartParser(options.get(b"boundary", b""), self._callbacks())  # type: ignore[arg-type]
         except FormParserError as e:
@@ -49,6 +56,10 @@ class Form:
         Raises:
             Problem: not multipart, or too many parts.
         """
+        if self._plain is None:
+            self._plain = self._is_one_part(chunk)
+        if self._plain:  # whatever comes after its end doesn't count
+            return
         try:
             self._parser.write(chunk)
         except FormParserError as e:
@@ -63,6 +74,26 @@ class Form:
         if not self._ended:
             raise Problem("malformed-body", "multipart/form-data without its last boundary; it was cut short")
         return self._files, self._fields
+
+    def _is_one_part(self, body: bytes) -> bool:
+        """Takes a whole body that is one plain part, as most are; False of any other, which the parser reads.
+
+        The parser goes through headers byte by byte, in Python, and takes as long for them as decoding takes.
+        """
+        begin, end = b"--%b\r\n" % self._boundary, b"\r\n--%b--\r\n" % self._boundary
+        if not (body.startswith(begin) and body.endswith(end) and body.count(self._boundary) == 2):
+            return False
+        head, found, _ = body[len(begin) : -len(end)].partition(b"\r\n\r\n")
+        if not found or len(head) > PLAIN_HEAD:
+            return False
+        fields = [_PLAIN_FIELD.fullmatch(line) for line in head.split(b"\r\n")]
+        if not all(fields):
+            return False
+        self._headers = {field[1].lower(): field[2] for field in fields if field}
+        self._data = [body[len(begin) + len(head) + 4 : -len(end)]]
+        self._part()
+        self._ended = True
+        return True
 
     # ---- what the parser calls
 
