@@ -39,6 +39,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that asks for a key, and takes neither much nor many pages."""
     keys = tmp_path_factory.mktemp("keys") / "keys"
     keys.write_text("a-key-of-ours\n")
+    keys.chmod(0o600)
     limits = ("--max-body-mb", "0.1", "--max-files", "4", "--max-pages", "1", "--max-pixels", "1000000")
     with serving("--api-key-file", str(keys), *limits) as address:
         yield address

@@ -186,12 +186,12 @@ def test_a_page_that_ends_its_process_every_time_is_refused(monkeypatch: pytest.
 def test_too_much_memory_is_an_error_of_the_page_and_no_more() -> None:
     async def both(pages: PageProcesses) -> Any:
         content = io.BytesIO()
-        Image.new("L", (8000, 7500), 255).save(content, "PNG")
+        Image.new("RGB", (8000, 7500), "white").save(content, "PNG")
         with pytest.raises((ImageTooLarge, UnreadableImage), match=r"huge\.png: .*memory"):
             await pages.read(ReadJob(content.getvalue(), "huge.png", {"layout": "page"}))
         return await pages.read(job("amount.png"))
 
-    assert json.loads(run(both, memory_mb=512).body)[0]["text"] == "7795"
+    assert json.loads(run(both, memory_mb=768).body)[0]["text"] == "7795"
 
 
 def test_a_full_queue_refuses() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,9 @@ def test_log_has_no_content(client: httpx.Client, server):
     content = (DIGITS / "5-marker.jpg").read_bytes()
     client.post("/v1/classify", files={"f": ("secret-name.jpg", content)}, headers={"X-Request-ID": "seen"})
     client.get("/v1/info")
+    end = time.monotonic() + 30
+    while not any('"seen"' in line for line in server.lines) and time.monotonic() < end:
+        time.sleep(0.02)  # it is on its way through a pipe
     lines = [json.loads(line) for line in server.lines if line.startswith("{")]
     (line,) = [line for line in lines if line.get("request_id") == "seen"]
     assert (line["path"], line["status"], line["pictures"]) == ("/v1/classify", 200, 1)

@@ -69,11 +69,13 @@ def _logged_to_stderr() -> Iterator[None]:
     handler.setFormatter(logging.Formatter("inkdigits: %(message)s"))
     log = logging.getLogger("inkdigits")
     log.addHandler(handler)
+    before = log.level
     log.setLevel(logging.INFO)
     try:
         yield
     finally:
         log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkdigits.errors import InkdigitsError
-from inkdigits.results import as_percent
 
 if TYPE_CHECKING:
     from inkdigits.cli.inputs import Input
@@ -69,6 +68,8 @@ def _answers(reader: Reader, item: Input) -> list[Classification]:
 
 def _line(answer: Classification, width: int) -> str:
     """`a.png    7   99.8%`; what isn't accepted has a mark and its reason: `b.png  ? 7   61.0%  unsure`."""
+    from inkdigits.results import as_percent
+
     source = f"{answer.source:<{width}}"
     if answer.reason == "blank":
         return f"{source}  ? -          {_styled('blank', 'yellow')}"
