@@ -25,11 +25,11 @@ def completed(level: Lines, plumb: Lines, masks: tuple[Grey, Grey], size: float)
         masks: `uint8`, ink 255; the page's, and the same with rows for columns.
         size: px, of most characters.
     """
-    across = [side for side in _between(plumb, size) if _is_new(side, level) and _inked(masks[0], side)]
+    across = [side for side in _between(plumb, size) if is_new(side, level) and _inked(masks[0], side)]
     level = (*level, *across)
-    down = [side for side in _between(level, size) if _is_new(side, plumb) and _inked(masks[1], side)]
+    down = [side for side in _between(level, size) if is_new(side, plumb) and _inked(masks[1], side)]
     plumb = (*plumb, *down)
-    missing = [side for side in _in_step(plumb, size) if _is_new(side, plumb) and _inked(masks[1], side)]
+    missing = [side for side in _in_step(plumb, size) if is_new(side, plumb) and _inked(masks[1], side)]
     return level, (*plumb, *missing)
 
 
@@ -105,7 +105,7 @@ def _parting(one: Line, other: Line, count: int) -> Iterator[Line]:
         yield Line(start, course, min(one.thickness, other.thickness))
 
 
-def _is_new(side: Line, lines: Iterable[Line]) -> bool:
+def is_new(side: Line, lines: Iterable[Line]) -> bool:
     """Whether no line runs there yet."""
     middle = (side.start + side.end) // 2
     return not any(

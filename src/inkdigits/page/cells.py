@@ -13,7 +13,7 @@ from inkdigits.page.wiping import Line
 
 MOST_CELLS = 4000  # the largest are kept
 SMALL = 2.4  # times the writing's size: a box no wider and higher holds one character
-APART = 0.7  # of a box's width: boxes of one comb field may stand so far apart
+APART = 0.85  # of a box's width: boxes of one comb field may stand so far apart
 COARSE = 2  # cells are found on a copy smaller by this
 
 Numbers = NDArray[np.float64]

@@ -22,6 +22,7 @@ SPACED = 1.0  # of the height: single characters with no wider gaps between them
 COARSE = 2  # what belongs together is found on a copy smaller by this
 LOWEST = 0.3  # of the writing's size: lower than that is a mark, no number
 LOWEST_PX = 7.0
+LARGE_COMMA = 0.65  # of the writing's size
 LOWEST_IN_CELL = 0.28  # of the cell's height: what is lower is dust, or a note in its corner
 FLATTEST = 0.1  # height to width: flatter things are strokes and dashes
 
@@ -115,8 +116,11 @@ def _in_cells(together: Whole, cell: Whole, cells: Cells) -> Whole:
 def _marks_joined(together: Whole, pieces: Pieces, cell: Whole, size: float) -> Whole:
     """Points, commas and loose bars go to the number that they are nearest to."""
     boxes = _boxes_of(together, pieces)
-    height = boxes[:, 3] - boxes[:, 1]
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     tall = height >= LOWEST * size
+    # a comma may be as high as a small digit; but it begins in its number's lower half
+    comma = tall & (height < LARGE_COMMA * size) & (width < 0.8 * height) & (np.bincount(together) == 1)
+    tall &= ~comma
     lonely = np.flatnonzero(~tall[together])
     if not len(lonely) or not tall.any():
         return together
@@ -132,6 +136,8 @@ def _marks_joined(together: Whole, pieces: Pieces, cell: Whole, size: float) -> 
     first = np.full(len(boxes), -1, np.int64)
     first[together[::-1]] = cell[::-1]
     welcome = (host >= 0) & (first[host] == cell[lonely])
+    low = pieces.boxes[lonely, 1] >= (boxes[host, 1] + boxes[host, 3]) / 2
+    welcome &= low | ~comma[together[lonely]]
     result = together.copy()
     result[lonely[welcome]] = host[welcome]
     return result
@@ -204,9 +210,12 @@ def _slope(boxes: Numbers) -> float:
 
 def _may_be_number(group: Group, pieces: Pieces, cells: Cells, cell: Whole, size: float) -> bool:
     """Not too low, not a stroke, and in a cell not a crumb."""
-    x0, y0, x1, y1 = group.box
-    height, width = y1 - y0, x1 - x0
-    if height < max(LOWEST_PX, LOWEST * size * 0.8) or height < FLATTEST * width:
+    _, y0, _, y1 = group.box
+    height = y1 - y0
+    if height < max(LOWEST_PX, LOWEST * size * 0.8):
+        return False
+    # each by itself: twenty digits in the boxes of a comb field are far flatter than a dash
+    if (pieces.height[group.members] < FLATTEST * pieces.width[group.members]).all():
         return False
     if group.grid < 0 or group.column < 0:
         return True

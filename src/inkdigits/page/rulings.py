@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.page.boxes import MEETING, completed, joined
+from inkdigits.page.boxes import MEETING, Lines, completed, is_new, joined
+from inkdigits.page.combs import LEAST_DASHES, UNLIKE, Comb, cups, in_step, toothed
 from inkdigits.page.wiping import Flags, Grey, Line, extended, followed_closely, profile_of, smoothed, wipe
 
 MOST_LINES = 400  # in each direction: a page of stripes has more; the longest are taken
@@ -38,8 +40,8 @@ class Rulings:
     """The lines of a page, and the ink without them.
 
     Attributes:
-        level: lines that run across.
-        plumb: lines that run down.
+        level: lines that run across, and those that would close comb fields that are open.
+        plumb: the same for lines that run down.
         removed: `uint8 (h, w)`, 255 where ink was nothing but line.
         ink: `uint8 (h, w)`, 255 the rest of the ink, crossed strokes whole.
     """
@@ -66,6 +68,7 @@ def find_rulings(contrast: Grey, mask: Grey, size: float) -> Rulings:
         _followed(_chosen(some, count, 2, size), sheet, size)
         for some, count, sheet in zip(outlines, met, sheets, strict=True)
     )
+    followed = level, plumb
     found = joined(level, plumb, LONG * size)
     if any(len(line.course) < LONG * size for lines in found for line in lines):
         # there are boxes; writing may hide some of their sides in part
@@ -77,14 +80,58 @@ def find_rulings(contrast: Grey, mask: Grey, size: float) -> Rulings:
         level, plumb = completed(level, plumb, (mask, turned[1]), size)
         found = joined(level, plumb, LONG * size)
     level, plumb = found
+    loose = [
+        [piece for piece, ends in zip(some, count, strict=True) if ends < 2 and _length(piece) < LONG * size]
+        for some, count in zip(outlines, met, strict=True)
+    ]
+    across = _open_combs((followed[0], loose[0]), level, plumb, sheets[0], size)
+    down = _open_combs((followed[1], loose[1]), plumb, level, sheets[1], size)
     ink = mask.copy()
-    for line in level:
+    for line in (*level, *across.rules, *down.teeth):
         wipe(ink, contrast, line)
     ink = _turned(ink)
-    for line in plumb:
+    for line in (*plumb, *down.rules, *across.teeth):
         wipe(ink, turned[0], line)
     ink = _turned(ink)
+    level = (*level, *across.rules, *across.tops, *down.sides)
+    plumb = (*plumb, *down.rules, *down.tops, *across.sides)
     return Rulings(level, plumb, mask & ~ink, ink)
+
+
+def _open_combs(
+    maybe: tuple[Lines, list[Outline]], level: Lines, plumb: Lines, sheet: tuple[Grey, Grey], size: float
+) -> Comb:
+    """Comb fields without upper sides on a sheet, all as one.
+
+    Args:
+        maybe: lines, and outlines of more, that may be their dashes.
+        level: lines that are known to run across.
+        plumb: the same, down.
+        sheet: contrast and ink.
+        size: px, of most characters.
+    """
+    lines, outlines = maybe
+    loose = [line for line in lines if is_new(line, level)]
+    boxes = np.array([box for box, _ in outlines], np.float64).reshape(-1, 4) * COARSE
+    combs = toothed(level, plumb, sheet[1], size)
+    for row in in_step(np.concatenate([_boxes(loose), boxes]), size):
+        known = tuple(loose[place] for place in row if place < len(loose))
+        more = _followed([outlines[place - len(loose)] for place in row if place >= len(loose)], sheet, size)
+        dashes = tuple(sorted((*known, *more), key=lambda line: line.start))
+        if len(dashes) >= LEAST_DASHES and all(is_new(dash, level) for dash in dashes):
+            combs += filter(None, [cups(dashes, sheet[1], size)])
+    parts = zip(*((comb.rules, comb.teeth, comb.tops, comb.sides) for comb in combs), strict=True)
+    return Comb(*(tuple(chain(*part)) for part in parts)) if combs else Comb((), (), (), ())
+
+
+def _boxes(lines: Sequence[Line]) -> NDArray[np.float64]:
+    """`(n, 4)`, x, y, width and height of lines that run across."""
+    sides = [(line.start, line.course.mean() - line.thickness / 2, len(line.course)) for line in lines]
+    return np.array([(*side, line.thickness) for side, line in zip(sides, lines, strict=True)]).reshape(-1, 4)
+
+
+def _length(piece: Outline) -> int:
+    return piece[0][2] * COARSE
 
 
 def _outlined(contrast: Grey, size: float) -> list[Outline]:
@@ -207,13 +254,21 @@ def _unbroken(line: Line, contrast: Grey, shortest: int) -> list[Line]:
     if not runs:
         return []
     first, last = runs[0][0], runs[-1][1]
-    if strong[first:last].mean() >= UNBROKEN:
+    if strong[first:last].mean() >= UNBROKEN and not _are_dashes(runs, shortest):
         runs = [(first, last)]
     return [
         Line(line.start + begin, line.course[begin:end], line.thickness)
         for begin, end in runs
         if end - begin >= shortest
     ]
+
+
+def _are_dashes(runs: list[tuple[int, int]], shortest: int) -> bool:
+    """Whether gaps part a line into equal sides of boxes, as nothing does that breaks a line by chance."""
+    lengths = np.array([end - begin for begin, end in runs])
+    usual = float(np.median(lengths))
+    alike = np.abs(lengths - usual) <= UNLIKE * usual + 2
+    return len(runs) >= LEAST_DASHES and usual >= shortest and bool(alike.all())
 
 
 def _measured(line: Line, contrast: Grey, mask: Grey, size: float) -> Line | None:
