@@ -161,7 +161,9 @@ def test_large_pictures_in_json():
     ("body", "kind"),
     [
         (b"{", "malformed-body"),
-        (b"[" * 100_000, "malformed-body"),
+        (b"[" * 9_000, "malformed-body"),
+        (b"[" * 100_000, "body-too-large"),
+        (b'{"images": [' + b'{"data": "eA=="},' * 100_000 + b"]}", "body-too-large"),
         (b'{"images": [{"data": NaN}]}', "malformed-body"),
         (b"\xff\xfe", "malformed-body"),
         (images({"data": "no base64!"}), "malformed-body"),

@@ -24,6 +24,7 @@ from inkdigits.server.problems import Problem, later
 
 LONGEST_NAME = 255  # characters of a file's name
 LONG = 64 * 2**10  # bytes of base64 that are taken out of JSON before it is parsed
+VALUES = 10_000  # of a body of JSON; parsing so many takes milliseconds, and 20 MB of them a second
 PIECE = 256 * 2**10  # bytes that are worked on before others have a turn; a multiple of 4
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 BODIES = 16  # bodies of the largest size that may be in memory at a time; many more of the usual size
@@ -232,6 +233,9 @@ async def _from_json(body: bytes, max_files: int) -> tuple[tuple[File, ...], dic
     if not body:
         raise Problem("nothing-sent", "the body is empty; send JSON with images")
     small, taken = await _without_long_strings(body)
+    if sum(map(small.count, (b"{", b"[", b","))) > VALUES:
+        told = f"more than {VALUES:,} values in the JSON; a request has at most {max_files} pictures"
+        raise Problem("body-too-large", told, limit=max_files)
     try:
         value = json.loads(small, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as e:
