@@ -31,7 +31,8 @@ from serving.compare import compare
 from serving.hostile import hostile
 from serving.kill import kill
 from serving.overload import overload
-from serving.record import record, verdicts
+from serving.promises import verdicts
+from serving.record import record
 from serving.soak import soak
 
 ROOT = Path(__file__).parent.parent
@@ -89,6 +90,7 @@ def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "load_before": round(load, 1),
+        "priority": priority(),
         "others_cores": round(max(0.0, others), 2),
         "took_s": round(took),
         **figures,
@@ -99,6 +101,12 @@ def busy_seconds() -> float:
     """Processor seconds of all processes of this machine."""
     user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def priority() -> int:
+    """The nice value of this session's group of processes, where the scheduler has such groups; else 0."""
+    group = Path("/proc/self/autogroup")
+    return int(group.read_text().split()[-1]) if group.exists() else 0
 
 
 def own_seconds() -> float:
