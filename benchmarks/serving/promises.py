@@ -53,7 +53,7 @@ def of_many(part: Part) -> list[Row]:
 
 
 def of_soak(part: Part) -> list[Row]:
-    answers, memory = part["answers"], part["memory"]
+    answers, memory = part["answers"], part["memory"]["lasting"]
     failed = {status: count for status, count in answers.items() if status not in ("200", "429", "503")}
     total = sum(answers.values())
     span = f"64 clients, {part['minutes']:g} minutes"

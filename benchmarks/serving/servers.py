@@ -77,7 +77,11 @@ class Server:
 
     def memory_mb(self) -> float:
         """PSS of all processes, MiB."""
-        return sum(map(memory_mb, self.pids()))
+        return sum(memory_mb(pid)[0] for pid in self.pids())
+
+    def lasting(self) -> list[int]:
+        """The processes that are there all the time; those that decode PDFs come and go."""
+        return [pid for pid in self.pids() if b"inkdigits.documents" not in _command(pid)]
 
     def errors(self) -> list[str]:
         """What its log says above `info`; of a log that isn't JSON, everything that names an error."""
@@ -156,13 +160,15 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS if fields else 0.0
 
 
-def memory_mb(pid: int) -> float:
-    """PSS of one process, MiB; 0 if it is gone."""
+def memory_mb(pid: int) -> tuple[float, float]:
+    """PSS of one process, and what of it is no file's, MiB; 0 if it is gone."""
+    found = {b"Pss:": 0.0, b"Pss_Anon:": 0.0}
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines():
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+            name, _, rest = line.partition(b" ")
+            if name in found:
+                found[name] = int(rest.split()[0]) / 1024
+    return found[b"Pss:"], found[b"Pss_Anon:"]
 
 
 def _command(pid: int) -> bytes:
@@ -193,11 +199,14 @@ class Memory:
     Attributes:
         seconds: since the start, of each look.
         mb: PSS of all processes then.
+        lasting_mb: of those that are there all the time, without pages of files, which they may share with
+            processes that aren't the server's.
         largest_mb: that any one process ever had.
     """
 
     seconds: list[float] = field(default_factory=list)
     mb: list[float] = field(default_factory=list)
+    lasting_mb: list[float] = field(default_factory=list)
     largest_mb: float = 0.0
 
     @contextmanager
@@ -207,10 +216,12 @@ class Memory:
 
         def look() -> None:
             while not ended.wait(0 if not self.mb else every):
-                each = [memory_mb(pid) for pid in server.pids()]
+                each = {pid: memory_mb(pid) for pid in server.pids()}
+                lasting = sum(each[pid][1] for pid in server.lasting() if pid in each)
                 self.seconds.append(round(time.monotonic() - began, 1))
-                self.mb.append(round(sum(each), 1))
-                self.largest_mb = max(self.largest_mb, round(max(each), 1))
+                self.mb.append(round(sum(whole for whole, _ in each.values()), 1))
+                self.lasting_mb.append(round(lasting, 1))
+                self.largest_mb = max(self.largest_mb, *(round(whole, 1) for whole, _ in each.values()))
 
         thread = threading.Thread(target=look)
         thread.start()

@@ -1,7 +1,9 @@
 """64 clients for minutes: every answer is compared, byte for byte, with the one that its request got alone.
 
 58 send one digit after the other. Six send what is heavier, all the while: digits in JSON, several at once;
-pictures of one number; a page; a PDF. Memory is that of all the server's processes.
+pictures of one number; a page; a PDF. Memory is that of all the server's processes, and beside it that of those
+which are there all the time, without the pages of files: they are shared with whatever else runs the same
+libraries, and a PDF's decoder comes and goes.
 """
 
 from __future__ import annotations
@@ -152,19 +154,19 @@ def times(kind: Kind) -> dict[str, float]:
 
 
 def growth(memory: Memory) -> dict[str, Any]:
-    """Memory in the half minute after the first minute, in the last half minute, and at most."""
-    looks = list(zip(memory.seconds, memory.mb, strict=True))
+    """Memory in the second minute, in the last one, and at most; of a short trial, quarters instead of minutes."""
     end = memory.seconds[-1]
-    first = min(60.0, end / 4)  # of a short trial, its first quarter
-    early = [mb for at, mb in looks if first <= at < first + min(30.0, end / 8)] or [memory.mb[0]]
-    late = [mb for at, mb in looks if at > end - 30] or [memory.mb[-1]]
-    begin, last = statistics.median(early), statistics.median(late)
-    most = max(mb for at, mb in looks if at >= first)
-    minutes = {int(at // 60): mb for at, mb in looks}  # the last look of each minute
-    return {
-        "after_first_minute_mb": round(begin, 1),
-        "at_the_end_mb": round(last, 1),
-        "growth": round(last / begin - 1, 4),
-        "most_mb": most,
-        "by_minute_mb": list(minutes.values()),
-    }
+    minute = min(60.0, end / 4)
+    found: dict[str, Any] = {}
+    for name, looks in (("lasting", memory.lasting_mb), ("all", memory.mb)):
+        timed = list(zip(memory.seconds, looks, strict=True))
+        begin = statistics.median(mb for at, mb in timed if minute <= at < 2 * minute)
+        last = statistics.median(mb for at, mb in timed if at > end - minute)
+        found[name] = {
+            "second_minute_mb": round(begin, 1),
+            "last_minute_mb": round(last, 1),
+            "growth": round(last / begin - 1, 4),
+            "most_mb": max(mb for at, mb in timed if at >= minute),
+            "by_minute_mb": list({int(at // 60): mb for at, mb in timed}.values()),  # its last look
+        }
+    return found
