@@ -207,11 +207,11 @@ def _explanation(one: Classified, model: Model) -> dict[str, Any]:
 
 def _picture(activation: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A class activation map as grey 28×28: 255 where it speaks most for the class, 0 where it doesn't."""
-    strongest = float(activation.max())
+    smooth = cv2.resize(np.maximum(activation, 0), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    strongest = float(smooth.max())
     if strongest <= 0:
         return np.zeros((SIDE, SIDE), np.uint8)
-    smooth = cv2.resize(np.maximum(activation, 0) / strongest, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.rint(np.clip(smooth, 0, 1) * 255), np.uint8)
+    return np.asarray(np.rint(smooth / strongest * 255), np.uint8)
 
 
 def _png(pixels: NDArray[np.uint8]) -> str:
