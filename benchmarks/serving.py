@@ -33,6 +33,7 @@ from serving.kill import kill
 from serving.overload import overload
 from serving.promises import verdicts
 from serving.record import record
+from serving.servers import busy_seconds
 from serving.soak import soak
 
 ROOT = Path(__file__).parent.parent
@@ -95,12 +96,6 @@ def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         "took_s": round(took),
         **figures,
     }
-
-
-def busy_seconds() -> float:
-    """Processor seconds of all processes of this machine."""
-    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def priority() -> int:

@@ -26,7 +26,7 @@ import uvloop
 
 from serving import pictures
 from serving.connection import Answer, Connection, Lost, opened
-from serving.servers import OURS, Server, running
+from serving.servers import OURS, Server, busy_seconds, running
 
 TIMES = 5
 CONNECTIONS = 1_500
@@ -157,9 +157,9 @@ async def phases(server: Server, requests: list[bytes], seconds: int) -> dict[st
     generator = Generator(server.port, requests)
     before, over, after = Phase(peak / 2), Phase(TIMES * peak), Phase(peak / 2)
     await generator.run(before, seconds / 4)
-    used = own_seconds(), server.processor_seconds()
+    used = processor_times(server)
     await generator.run(over, seconds)
-    used = own_seconds() - used[0], server.processor_seconds() - used[1]
+    own, servers, everybody = (b - a for a, b in zip(used, processor_times(server), strict=True))
     await generator.run(after, 10)
     await generator.finish()
     return {
@@ -167,8 +167,9 @@ async def phases(server: Server, requests: list[bytes], seconds: int) -> dict[st
         "seconds": seconds,
         "connections": CONNECTIONS,
         "peak": round(peak),
-        "generator_share": round(used[0] / seconds, 3),
-        "server_share": round(used[1] / seconds, 3),
+        "generator_share": round(own / seconds, 3),
+        "server_share": round(servers / seconds, 3),
+        "others_share": round((everybody - own - servers) / seconds, 3),
         "left_late_ms": [round(1000 * each, 2) for each in (statistics.median(over.late), max(over.late))],
         "memory_mb": round(server.memory_mb(), 1),
         "before": summary(before),
@@ -247,7 +248,7 @@ def is_good(ended: list[tuple[int, float]], usual: float) -> bool:
     return all(status == 200 for status, _ in ended) and statistics.median(took for _, took in ended) <= usual
 
 
-def own_seconds() -> float:
-    """Processor seconds of this process."""
+def processor_times(server: Server) -> tuple[float, float, float]:
+    """Processor seconds of this process, of the server, of all processes of this machine."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime, server.processor_seconds(), busy_seconds()

@@ -154,6 +154,12 @@ def _is_open(port: int) -> bool:
 # ---- /proc
 
 
+def busy_seconds() -> float:
+    """Processor seconds of all processes of this machine."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
+    return (user + nice + system + irq + softirq) / TICKS
+
+
 def processor_seconds(pid: int) -> float:
     """Of one process, in its own code and in the kernel's; 0 if it is gone."""
     fields = _stat(pid)

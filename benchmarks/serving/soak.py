@@ -1,9 +1,9 @@
 """64 clients for minutes: every answer is compared, byte for byte, with the one that its request got alone.
 
 58 send one digit after the other. Six send what is heavier, all the while: digits in JSON, several at once;
-pictures of one number; a page; a PDF. Memory is that of all the server's processes, and beside it that of those
-which are there all the time, without the pages of files: they are shared with whatever else runs the same
-libraries, and a PDF's decoder comes and goes.
+pictures of one number; a page; a PDF. Memory is that of all the server's processes, and beside it that of
+those which are there all the time, without the pages of files: they are shared with whatever else runs the
+same libraries, and a PDF's decoder comes and goes.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def times(kind: Kind) -> dict[str, float]:
 
 
 def growth(memory: Memory) -> dict[str, Any]:
-    """Memory in the second minute, in the last one, and at most; of a short trial, quarters instead of minutes."""
+    """Memory in the second minute, in the last one, and at most; a short trial's minutes are quarters."""
     end = memory.seconds[-1]
     minute = min(60.0, end / 4)
     found: dict[str, Any] = {}
