@@ -29,8 +29,8 @@ demo: $(DEMO)/evaluated  ## install, train on MNIST, evaluate, read the pictures
 serve: $(VENV)/serve  ## install, serve the web page and the API on http://127.0.0.1:8000
 	$(INKDIGITS) serve
 
-test: $(VENV)/dev  ## install, run the whole suite
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/dev  ## install, run the whole suite on two cores
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/dev  ## ruff and mypy
 	$(VENV)/bin/ruff check .

@@ -1,4 +1,4 @@
-"""A real server in its own process, one real browser for all tests, and a hand that draws in it."""
+"""A real server in its own process, a real browser for each file of tests, and a hand that draws in it."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def server() -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window; while Playwright lives, no other event loop runs in this process."""
     if not CHROMIUM.exists():
         pytest.skip(f"no browser at {CHROMIUM}; name one by CHROMIUM")
     with playwright.sync_playwright() as driver:
@@ -174,7 +174,7 @@ def _shape(name: str) -> list[list[tuple[float, float]]]:
 Opening = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def opening(browser: Any, server: Server) -> Opening:
     """Opens the page in a fresh context; in the end, the browser must have had nothing to complain of."""
 
