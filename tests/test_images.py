@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import ImageTooLarge, UnreadableImage
-from inkdigits.images import MAX_BYTES, load_grey
+from inkdigits.images import MAX_BYTES, check_header, load_grey
 
 
 @pytest.fixture
@@ -139,8 +139,18 @@ def test_a_decompression_bomb_is_refused_without_memory(tmp_path: Path) -> None:
 def test_more_pixels_than_the_limit(kind: str) -> None:
     file = encoded(Image.new("L", (300, 200)), kind)
     assert load_grey(file, max_pixels=60_000).shape == (200, 300)
-    with pytest.raises(ImageTooLarge, match="300×200 pixels"):
-        load_grey(file, max_pixels=59_999)
+    check_header(file, max_pixels=60_000)
+    for refuses in (load_grey, check_header):
+        with pytest.raises(ImageTooLarge, match="300×200 pixels"):
+            refuses(file, max_pixels=59_999)
+
+
+def test_a_header_is_judged_without_its_pixels() -> None:
+    file = encoded(Image.effect_noise((90, 90), 50), "PNG")
+    check_header(file[: len(file) // 2])
+    with pytest.raises(UnreadableImage, match="broken"):
+        check_header(file[:20])
+    check_header(b"%PDF-1.7 whatever")
 
 
 def test_limits_hold_for_arrays_and_images() -> None:

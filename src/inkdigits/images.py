@@ -125,6 +125,25 @@ def load_pages(
     return _pages(picture, name or _name_of(picture), dpi, max_pixels, max_bytes, max_pages)
 
 
+def check_header(content: bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuses what `load_grey` would refuse by its header alone, and decodes nothing. PDF and HEIC pass.
+
+    Args:
+        content: of a file.
+        name: what errors call it.
+        max_pixels: of the picture, or of a TIFF's first page.
+
+    Raises:
+        UnreadableImage: not an image, or no header that can be read.
+        ImageTooLarge: its header says so many pixels.
+    """
+    name = name or _name_of(content)
+    with _opened(content, name, MAX_DOCUMENT_BYTES) as file:
+        kind = _kind(file, name)
+        if kind not in ("PDF", "HEIC"):
+            _check_size(name, _image(file, kind, name).size, max_pixels)
+
+
 def _pages(
     picture: Picture, name: str, dpi: float, max_pixels: int, max_bytes: int, max_pages: int | None
 ) -> Pages:

@@ -78,7 +78,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, without a window; while Playwright lives, no other event loop runs in this process."""
+    """Debian's Chromium, without a window; while it lives, nothing else can run an event loop here."""
     if not CHROMIUM.exists():
         pytest.skip(f"no browser at {CHROMIUM}; name one by CHROMIUM")
     with playwright.sync_playwright() as driver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -14,8 +15,12 @@ import pytest
 from PIL import Image
 
 import inkdigits
+from inkdigits.errors import ImageTooLarge
 from inkdigits.formats import WRITERS
 from inkdigits.reader import Reader
+from inkdigits.server.service import Service
+from inkdigits.server.settings import Settings
+from inkdigits.server.uploads import File
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS, NUMBERS = EXAMPLES / "digits", EXAMPLES / "numbers"
@@ -129,6 +134,17 @@ def test_too_many_pixels(client: httpx.Client):
     for path in ("/v1/classify", "/v1/read"):
         answer = client.post(path, files={"file": ("bomb.png", bomb.getvalue())})
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/image-too-large"), path
+
+
+def test_what_a_header_rules_out_needs_no_page_process(reader: Reader):
+    """A service whose page processes aren't there refuses it all the same: it needn't wait for one."""
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    service, file = Service(Settings(), reader), File("bomb.png", bomb.getvalue())
+    with pytest.raises(ImageTooLarge, match=r"bomb\.png: far more pixels"):
+        asyncio.run(service.read(file, {}))
+    (classified,) = asyncio.run(service.classify([file]))
+    assert isinstance(classified.answer, ImageTooLarge)
 
 
 # ---- read

@@ -25,7 +25,7 @@ from PIL import Image
 
 from inkdigits.errors import ImageTooLarge, InkdigitsError
 from inkdigits.glyph import SIDE, glyph_from_grey
-from inkdigits.images import load_grey
+from inkdigits.images import check_header, load_grey
 from inkdigits.model import softmax
 from inkdigits.page.layout import is_page
 from inkdigits.reader import Reader
@@ -146,7 +146,7 @@ class Service:
                     loop = asyncio.get_running_loop()
                     return await loop.run_in_executor(self._pictures, _glyph_of, file, most)
             job = ReadJob(file.content, file.name, format=GLYPH, max_pixels=self.settings.max_pixels)
-            pixels = (await self.pages.read(job)).body
+            pixels = (await self._read_apart(job)).body
             return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE).copy() if pixels else None
         except InkdigitsError as e:
             return e
@@ -187,6 +187,11 @@ class Service:
             read = await loop.run_in_executor(self._numbers, self._read_small, job)
             if read is not None:
                 return read
+        return await self._read_apart(job)
+
+    async def _read_apart(self, job: ReadJob) -> ReadAnswer:
+        """In a page process; what its header already rules out needn't wait for one."""
+        check_header(job.content, name=job.name, max_pixels=job.max_pixels)
         return await self.pages.read(job)
 
     def _read_small(self, job: ReadJob) -> ReadAnswer | None:
