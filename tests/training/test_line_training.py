@@ -24,7 +24,7 @@ from inkdigits.training.line_loop import (
     predict_lines,
     save_line_weights,
 )
-from inkdigits.training.line_network import FRAME, LineNetwork
+from inkdigits.training.line_network import FRAME, LineNetwork, LineShape
 from inkdigits.training.line_recipe import LineRecipe, with_options
 from inkdigits.training.strings import Composer, TrainingLine
 from inkdigits.training.strokes import draw_digits
@@ -147,6 +147,20 @@ def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
     found, facts, _ = load_line_weights(tmp_path / "a.safetensors")
     assert facts["seed"] == 3
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), found.parameters(), strict=True))
+
+
+def test_a_training_may_begin_with_a_smaller_network(lines: list[TrainingLine], tmp_path: Path) -> None:
+    """It answers as before, until what is new has learned something."""
+    smaller = LineNetwork(LineShape(context=2)).eval()
+    save_line_weights(tmp_path / "small.safetensors", smaller, {})
+    training = LineTraining(RECIPE, seed=4)
+    training.begin_with(tmp_path / "small.safetensors")
+    strips = torch.from_numpy(np.stack([np.resize(line.pixels, (32, 64)) for line in lines[:4]]))
+    with torch.inference_mode():
+        ours, theirs = training.average.eval()(strips), smaller(strips)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    training.run_chunk(lines[:32], lambda *_: None)
+    assert all(look.norm.weight.abs().max() > 0 for look in training.network.context)
 
 
 def test_options_of_the_recipe_are_checked() -> None:

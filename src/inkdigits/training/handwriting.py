@@ -24,6 +24,7 @@ from inkdigits.training.pens import Drawn, Ink, Pen, Points, polyline
 from inkdigits.training.strokes import OTHER, Skeletons, load_skeletons
 
 _FIELD = 64  # px, side of a distance field; MNIST's 28 px enlarged
+_SKELETON_WIDTH = 0.76  # skeletons fill a square; written digits are about so wide
 
 
 # letters and signs that are somebody's 0, 1, 2, 4, 5, 7, 8, 9 or mark: on a line they teach contradictions
@@ -124,7 +125,7 @@ class Style:
         allographs: the skeleton of each digit.
         font: index of the font.
         slant: horizontal shift at the top, in heights.
-        width: factor on the width of every shape.
+        width: factor on the width of every shape, beside what its source has.
         pen: width of the pen.
         pressure: how much that varies, relative.
         broad: how much wider a downstroke is than a side stroke, relative: a nib.
@@ -172,7 +173,7 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         allographs=tuple(int(rng.choice(shapes.allographs(digit))) for digit in range(10)),
         font=0 if fonts is None else int(rng.choice(fonts)),
         slant=float(rng.normal(0.12, 0.22)),
-        width=float(np.exp(rng.normal(-0.28, 0.2))),
+        width=float(np.exp(rng.normal(0.1, 0.24))),
         pen=float(np.clip(np.exp(rng.normal(-2.62, 0.42)), 0.028, 0.3)),
         pressure=float(rng.choice([0.0, 0.0, 0.15, 0.3])),
         broad=float(rng.choice([0.0, 0.0, 0.0, 0.5])),
@@ -299,7 +300,7 @@ def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height
     turn = rng.normal(0, 0.06)
     x, y = x - turn * (y - 0.5), y + turn * (x - 0.5)
     points = forms.blend[form] @ np.stack([x, y], 1)
-    points[:, 0] *= style.width * np.exp(rng.normal(0, 0.08))
+    points[:, 0] *= _SKELETON_WIDTH * style.width * np.exp(rng.normal(0, 0.12))
     points[:, 1] = points[:, 1] - 1  # the baseline is 0
     points[:, 0] -= (style.slant + rng.normal(0, 0.04)) * points[:, 1]
     return polyline(points * height, forms.drawn[form], style.pen * height)
@@ -341,7 +342,7 @@ def _placed(
     """A picture of ink (or a distance field) scaled and slanted to where it stands above the baseline."""
     own = 0.35 if is_field or style.source == "font" else 1.0  # shapes with a slant of their own get less
     shear = own * style.slant + rng.normal(0, 0.03)
-    wide = scale * (1.0 if not is_field else np.exp(rng.normal(0, 0.15)))
+    wide = scale * style.width * (1.0 if not is_field else np.exp(rng.normal(0, 0.12)))
     h = int(np.ceil(picture.shape[0] * scale)) + 4
     lean = abs(shear) * h
     w = int(np.ceil(picture.shape[1] * wide + lean)) + 4

@@ -93,8 +93,8 @@ class LineTraining:
             InvalidWeights: missing, cut short, or of another kind.
         """
         network, _, _ = load_line_weights(weights)
-        self.network.load_state_dict(network.state_dict())
-        self.average.load_state_dict(network.state_dict())
+        self.network.begin_with(network)
+        self.average.load_state_dict(self.network.state_dict())
 
     def run_chunk(self, lines: list[TrainingLine], told: Callable[[int, int, float], None]) -> float:
         """Learns from a chunk; returns the mean loss.
@@ -298,7 +298,8 @@ def load_line_weights(path: Path) -> tuple[LineNetwork, dict[str, Any], str]:
     tensors, facts, sha256 = checkpoint.load_tensor_file(path)
     if facts.pop("format", None) != WEIGHTS_FORMAT:
         raise InvalidWeights(f"{path}: not weights of a line network; `inkdigits train line` makes them")
-    network = LineNetwork(LineShape())
+    looks = sum(name.startswith("context.") and name.endswith("conv.weight") for name in tensors)
+    network = LineNetwork(LineShape(context=looks))
     network.load_state_dict(tensors)
     return network.eval(), facts, sha256
 
