@@ -62,5 +62,4 @@ def test_lone_strokes_leave_upright_ones_alone(glyphs: torch.Tensor) -> None:
 
 def test_the_shipped_recogniser_doubts_them(glyphs: torch.Tensor) -> None:
     answers = Reader.load().classify_glyphs(glyphs.numpy())
-    # the shipped weights were trained before these kinds were drawn, and accept 0.17
-    assert np.mean([answer.accepted for answer in answers]) < 0.25
+    assert np.mean([answer.accepted for answer in answers]) < 0.1

@@ -27,7 +27,7 @@ in the query, in form fields or beside the pictures in JSON. What can't be answe
 `application/problem+json` (RFC 9457), whose `type` is explained at that path."""
 
 CLASSIFIED = {
-    "model": {"name": "digit", "version": "df66489133db"},
+    "model": {"name": "digit", "version": "7ee5ad72ff42"},
     "results": [
         {
             **{"source": "5-marker.jpg", "digit": 5, "confidence": 1.0, "accepted": True, "reason": None},
