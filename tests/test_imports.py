@@ -24,7 +24,7 @@ BASE = {"errors", "results", "glyph", "alphabet"}
 IMAGES = {"levels", "documents", "images"}
 DECODE = {"checks", "patterns", "constraints", "ctc", "decode"}
 LINE = {"strip", "places"}
-PARTS = BASE | IMAGES | {"page"} | DECODE | LINE | {"model", "confidence"}
+PARTS = BASE | IMAGES | {"page"} | DECODE | LINE | {"model", "confidence", "looks"}
 READERS = {"recognition", "reading", "reader"}
 MAY_IMPORT = {
     **{name: set[str]() for name in BASE},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     **dict.fromkeys(LINE, BASE | LINE),
     "model": BASE | {"strip"},
     "confidence": BASE | {"ctc"},
+    "looks": BASE | {"constraints", "decode", "model"},
     "recognition": PARTS,
     "reading": PARTS | {"recognition"},
     "reader": PARTS | {"reading"},

@@ -2,6 +2,9 @@
 
     logits ─► probabilities ─► search (what the caller knows) ─► exact probabilities ─► alignment ─► Decoded
 
+Where the network looked at a line several times, stretched differently, a reading's probability is the mean
+of what it has in each view.
+
 `text` is digits only. Its probability is the sum over all ways to write marks, letters and blanks around
 them: in each frame these count as blank, which is exact (`ctc.merged`).
 
@@ -18,11 +21,12 @@ is read. (On a line so doubtful that no search can follow all its readings, S is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
 from math import exp
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -48,6 +52,8 @@ FREE = Constraints()
 _ALL = DIGITS + MARKS
 
 Floats = NDArray[np.float64]
+View = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]] | None]
+"""What the network answered when it looked once: logits `(T, 16)`, boxes `(T, 4)` or None, see `decode`."""
 
 
 @dataclass(frozen=True)
@@ -96,25 +102,49 @@ def decode(
         beam: texts that the search follows at a time; with constraints it goes on with up to `WIDEST` until
             the likeliest reading that satisfies them is certain.
     """
-    chances = ctc.probabilities(logits, temperature)
+    return decode_views([(logits, boxes)], temperature, constraints, beam=beam)
+
+
+def decode_views(
+    views: Sequence[View], temperature: float = 1.0, constraints: Constraints = FREE, *, beam: int = 16
+) -> Decoded:
+    """Reads one line that the network looked at several times; arguments as for `decode`.
+
+    Args:
+        views: at least one. The boxes of all are pixels of one and the same strip.
+        temperature: divides the logits.
+        constraints: what is known of the number.
+        beam: texts that the search follows at a time.
+    """
+    chances = [ctc.probabilities(logits, temperature) for logits, _ in views]
     found = _found(chances, constraints, beam)
     texts = _by_text(found.readings)
     text = next(iter(texts)) if found.satisfied else ""
-    raw, places = "", np.full(len(chances), -1)
+    clearest = _clearest(chances, text)
+    raw, places = "", np.full(len(chances[clearest]), -1)
     if found.satisfied:
-        raw, places = _aligned(chances, found.readings, text, constraints.on_raw)
-    characters, others = _expected(chances)
+        raw, places = _aligned(chances[clearest], found.readings, text, constraints.on_raw)
+    characters, others = np.mean([_expected(one) for one in chances], axis=0).tolist()
+    boxes = views[clearest][1]
     return Decoded(
         text=text,
         raw=raw,
         confidence=min(texts[text], CERTAIN) if found.satisfied else 0.0,
-        digits=() if boxes is None else _digits(chances, boxes, text, places, texts),
+        digits=() if boxes is None else _digits(chances[clearest], boxes, text, places, texts),
         alternatives=_alternatives((t, p) for t, p in texts.items() if t != text or not found.satisfied),
         satisfied=found.satisfied,
         unconstrained=found.unconstrained,
         characters=characters,
         others=others,
     )
+
+
+def _clearest(chances: Sequence[Floats], text: str) -> int:
+    """The view that shows a text best."""
+    if len(chances) == 1:
+        return 0
+    frames = (ctc.merged(one, len(DIGITS)) for one in chances)
+    return int(np.argmax([ctc.log_probabilities(one, DIGITS, [text])[0] for one in frames]))
 
 
 @dataclass(frozen=True)
@@ -126,23 +156,27 @@ class _Found:
     unconstrained: Alternative
 
 
-def _found(chances: Floats, constraints: Constraints, beam: int) -> _Found:
+def _found(chances: Sequence[Floats], constraints: Constraints, beam: int) -> _Found:
     """Searches among digits alone, or among digits and marks where the constraints ask for marks."""
     symbols = _ALL if constraints.on_raw else DIGITS
-    frames = ctc.merged(chances, len(symbols))
-    first = ctc.search(frames, symbols, width=beam, spare=SPARE)
+    frames = [ctc.merged(one, len(symbols)) for one in chances]
+    first = [ctc.search(one, symbols, width=beam, spare=SPARE) for one in frames]
     if constraints.free:
-        readings = _exact(frames, symbols, first.logs)
+        readings = _exact(frames, symbols, [found.logs for found in first])
         text, chance = next(iter(readings.items()))
         return _Found(readings, True, Alternative(text, min(chance, CERTAIN)))
-    logs, lost = _satisfying(first, frames, symbols, constraints, beam)
+    both = zip(first, frames, strict=True)
+    logs, lost = zip(*(_satisfying(*one, symbols, constraints, beam) for one in both), strict=True)
     readings = _exact(frames, symbols, logs)
     share = min(1.0, sum(readings.values()))
-    most = min(1.0, share + lost)  # what wasn't followed may satisfy them, too: counted against the findings
+    most = min(1.0, share + fmean(lost))  # what wasn't followed may satisfy them, too: it counts against
     believed = {reading: chance / (most + DOUBT * (1 - most)) for reading, chance in readings.items()}
     # where too much is possible to follow, what was followed stands for the rest
-    sample = sum(exp(value) for reading, value in first.logs.items() if constraints.satisfied_by(reading))
-    satisfied = share >= FLOOR or sample > FLOOR * (1 - first.lost)
+    sample = fmean(
+        sum(exp(value) for reading, value in found.logs.items() if constraints.satisfied_by(reading))
+        for found in first
+    )
+    satisfied = share >= FLOOR or sample > FLOOR * (1 - fmean(found.lost for found in first))
     return _Found(believed, satisfied, _unconstrained(chances, first))
 
 
@@ -170,20 +204,34 @@ def _satisfying(
         found = ctc.search(frames, symbols, width=width, spare=spare, may_become=constraints.may_become)
 
 
-def _exact(frames: Floats, symbols: str, logs: dict[str, float]) -> dict[str, float]:
-    """Probabilities of readings, likeliest first, those of the likeliest exact."""
-    likeliest = nlargest(EXACT, logs, key=lambda reading: logs[reading])
-    chances = {reading: exp(value) for reading, value in logs.items()}
-    exact = ctc.log_probabilities(frames, symbols, likeliest)
-    chances.update(zip(likeliest, map(exp, exact), strict=True))
+def _exact(frames: Sequence[Floats], symbols: str, logs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Probabilities of readings over all views, likeliest first, those of the likeliest exact."""
+    chances = _mean(logs)
+    likeliest = nlargest(EXACT, chances, key=lambda reading: chances[reading])
+    chances.update(_exactly(frames, symbols, likeliest))
     return dict(sorted(chances.items(), key=lambda item: -item[1]))
 
 
-def _unconstrained(chances: Floats, found: ctc.Found) -> Alternative:
-    texts = _by_text({reading: exp(value) for reading, value in found.logs.items()})
+def _exactly(frames: Sequence[Floats], symbols: str, readings: list[str]) -> dict[str, float]:
+    """The probability of each reading, the mean over views."""
+    logs = [ctc.log_probabilities(one, symbols, readings) for one in frames]
+    return {reading: fmean(map(exp, each)) for reading, *each in zip(readings, *logs, strict=True)}
+
+
+def _mean(logs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean probability over views; a reading that wasn't found in one has none there."""
+    chances: dict[str, float] = {}
+    for found in logs:
+        for reading, value in found.items():
+            chances[reading] = chances.get(reading, 0.0) + exp(value) / len(logs)
+    return chances
+
+
+def _unconstrained(chances: Sequence[Floats], found: Sequence[ctc.Found]) -> Alternative:
+    texts = _by_text(_mean([one.logs for one in found]))
     text = next(iter(texts))
-    (exact,) = ctc.log_probabilities(ctc.merged(chances, len(DIGITS)), DIGITS, [text])
-    return Alternative(text, min(exp(exact), CERTAIN))
+    exact = _exactly([ctc.merged(one, len(DIGITS)) for one in chances], DIGITS, [text])
+    return Alternative(text, min(exact[text], CERTAIN))
 
 
 def _by_text(readings: dict[str, float]) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""A grey page to its numbers: composes page, strip, the line network, decode and places. Knows no files.
+"""A grey page to its numbers: composes page, strip, looks and places. Knows no files.
 
-grey ─► a page or one number? ─► lines cut out ─► strips ─► line network ─► decode ─► boxes ─► Line
+grey ─► a page or one number? ─► lines cut out ─► strips ─► looks (network, decode) ─► boxes ─► Line
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from inkdigits.confidence import LineRule
 from inkdigits.constraints import Constraints
-from inkdigits.decode import Decoded, decode
+from inkdigits.decode import Decoded
+from inkdigits.looks import read_strip
 from inkdigits.model import LineModel
 from inkdigits.page import Page, PageLine, find_lines, is_page, turn
 from inkdigits.places import around, as_box, in_picture, on_page, tightened
@@ -30,7 +30,6 @@ Grey = NDArray[np.uint8]
 
 SMALLEST = 48  # px of a page's side; less can't hold more than one line
 SLIMMEST = 50  # times as long as it is wide, or the other way round: the same
-STRIPS = 256  # lines of a page whose logits are held at a time: 30 MB, whatever the page
 
 # Share of a page's characters that are digits, by confidence. On six photos of sudokus, 16 drawn pages, a
 # form and a photo of a list it was 0.64 to 0.98 the right way up, at most 0.75 upside down, 0.58 sideways.
@@ -112,19 +111,13 @@ class PageReader:
     # ---- reading
 
     def _candidates(self, lines: Sequence[PageLine]) -> list[Candidate]:
-        """Lines cut out of a page, each read: strips ─► logits ─► decoded."""
-        read: list[Candidate] = []
-        rest = iter(lines)
-        while some := list(islice(rest, STRIPS)):
-            strips = [strip_from_grey(line.pixels) for line in some]
-            answers = iter(self.model.logits([strip.pixels for strip in strips if strip is not None]))
-            for line, strip in zip(some, strips, strict=True):
-                if strip is None:
-                    read.append(Candidate(line, None, None))
-                    continue
-                decoded = decode(*next(answers), self.model.temperature, self.constraints)
-                read.append(Candidate(line, strip, decoded))
-        return read
+        return [self._candidate(line) for line in lines]
+
+    def _candidate(self, line: PageLine) -> Candidate:
+        """A line cut out of a page, read: strip ─► decoded."""
+        strip = strip_from_grey(line.pixels)
+        decoded = None if strip is None else read_strip(strip.pixels, self.model, self.constraints)
+        return Candidate(line, strip, decoded)
 
     def _judged(self, candidate: Candidate, shape: tuple[int, ...]) -> Line:
         """What was read, with boxes on the page and the verdict."""

@@ -31,7 +31,7 @@ QUIET = (
     "--disable-sync",
 )
 STROKES: dict[str, Any] = json.loads(Path(__file__).with_name("strokes.json").read_text())
-PATIENCE_MS = 60_000  # the core may be busy
+PATIENCE_MS = 180_000  # the cores may be busy
 STEP_PX = 12  # a hand gives a point about as often
 SPACE = 0.25  # between two digits, of their height
 
@@ -51,7 +51,7 @@ class Server:
         """Starts, and waits until it answers."""
         command = [sys.executable, "-m", "inkdigits", "serve", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        for _ in range(600):
+        for _ in range(1800):
             try:
                 urlopen(f"{self.url}v1/info", timeout=5).close()
                 return

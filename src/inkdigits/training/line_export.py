@@ -22,9 +22,10 @@ from onnxscript.ir.passes.common import ClearMetadataAndDocStringPass
 
 from inkdigits.alphabet import CLASSES
 from inkdigits.confidence import expected_calibration_error, fit_line_table, fit_line_temperature
-from inkdigits.decode import decode
+from inkdigits.constraints import Constraints
 from inkdigits.errors import ParityError
-from inkdigits.model import LINE_FORMAT, open_session
+from inkdigits.looks import read_strip
+from inkdigits.model import LINE_FORMAT, LineModel, open_session
 from inkdigits.strip import HEIGHT, PAPER
 from inkdigits.training.export import LICENCE, OPSET, quiet_exporter
 from inkdigits.training.files import write_whole
@@ -90,13 +91,15 @@ def export_line(weights: Path, path: Path, lines: list[TrainingLine]) -> dict[st
 def calibrate_line(network: LineNetwork, lines: list[TrainingLine]) -> tuple[float, dict[str, Any]]:
     """The temperature, and what the card keeps of it: the table that `max_error` is looked up in.
 
-    The first lines fit the temperature; the others, which it hasn't seen, make the table.
+    The first lines fit the temperature; the others, which it hasn't seen, make the table, read as users' are.
     """
-    answers = [logits for logits, _ in predict_lines(network, [line.pixels for line in lines])]
     truths = ["".join(c for c in line.label if c.isdigit()) for line in lines]
     first = min(FOR_TEMPERATURE, len(lines) // 2)
-    temperature = fit_line_temperature(answers[:first], truths[:first])
-    read = [decode(logits, None, temperature) for logits in answers[first:]]
+    answers = predict_lines(network, [line.pixels for line in lines[:first]])
+    temperature = fit_line_temperature([logits for logits, _ in answers], truths[:first])
+    session = open_session(halved(to_onnx(network, {})), Path("the exported network"), threads=1)
+    model = LineModel({}, CLASSES, temperature, session)
+    read = [read_strip(line.pixels, model, Constraints()) for line in lines[first:]]
     confidences = np.array([one.confidence for one in read])
     right = np.array([one.text == truth for one, truth in zip(read, truths[first:], strict=True)])
     inked = np.array([bool(truth) or bool(one.text) for one, truth in zip(read, truths[first:], strict=True)])
