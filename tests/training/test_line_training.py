@@ -30,7 +30,7 @@ from inkdigits.training.strings import Composer, TrainingLine
 from inkdigits.training.strokes import draw_digits
 
 RECIPE = LineRecipe(
-    lines=64, repeats=2, chunk=32, batch_size=8, validation=8, strokes=0.7, mnist=0.3, fonts=0
+    lines=64, repeats=2, chunk=32, batch_size=8, validation=8, strokes=0.5, pens=0.2, mnist=0.3, fonts=0
 )
 
 

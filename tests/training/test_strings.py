@@ -95,7 +95,7 @@ def test_tokens_are_of_the_alphabet() -> None:
             elif token.kind != "mark":
                 assert token.text == OTHER
             else:
-                assert token.text in MARKS + "="
+                assert token.text in MARKS + "=:#"
     assert [token.text for token in tokens_of("1 2-3")] == ["1", "2", "-", "3"]
 
 

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from inkdigits.training.fonts import HEIGHT as DIGIT_HEIGHT
 from inkdigits.training.fonts import WORD_HEIGHT, Glyph, Hands
+from inkdigits.training.forms import Form, Forms
 from inkdigits.training.line_recipe import Source
-from inkdigits.training.pens import Drawn, Ink, Pen, Points, polyline
-from inkdigits.training.strokes import OTHER, Skeletons, load_skeletons
+from inkdigits.training.pendigits import PenDigits
+from inkdigits.training.pens import Drawn, Ink, Pen, polyline
+from inkdigits.training.strokes import OTHER, load_skeletons
 
 _FIELD = 64  # px, side of a distance field; MNIST's 28 px enlarged
 _SKELETON_WIDTH = 0.76  # skeletons fill a square; written digits are about so wide
@@ -38,52 +40,32 @@ LIKE_DIGITS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Forms:
-    """Stroke skeletons of one part of skeletons.json, as arrays.
-
-    Attributes:
-        names: of the class that each allograph is a form of.
-        labels: `int (A,)`, the digit, or −1.
-        controls: `float (A, C, 2)`.
-        blend: `float (A, P, C)`: points along the strokes from control points.
-        drawn: `bool (A, P - 1)`: where the pen is down.
-    """
-
-    names: tuple[str, ...]
-    labels: NDArray[np.int64]
-    controls: Points
-    blend: NDArray[np.float64]
-    drawn: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, skeletons: Skeletons) -> Forms:
-        """The tensors of `strokes.py` as arrays."""
-        return cls(
-            skeletons.names,
-            skeletons.labels.numpy(),
-            skeletons.controls.double().numpy(),
-            skeletons.blend.double().numpy(),
-            skeletons.drawn.numpy(),
-        )
-
-
 class Shapes:
     """Everything that can be written, loaded once a process.
 
     Attributes:
         hands: fonts, or None where there are none.
+        pens: digits written with a pen that somebody followed.
 
     Args:
         glyphs: `uint8 (N, 28, 28)`, MNIST's training digits without the validation part.
         labels: `(N,)`.
         hands: handwriting fonts (`fonts.Hands`), or None.
+        pens: pen ways of the same part of the data.
     """
 
-    def __init__(self, glyphs: NDArray[np.uint8], labels: NDArray[Any], hands: Hands | None = None) -> None:
+    def __init__(
+        self,
+        glyphs: NDArray[np.uint8],
+        labels: NDArray[Any],
+        hands: Hands | None = None,
+        pens: PenDigits | None = None,
+    ) -> None:
         self._glyphs = glyphs
         self._of_digit = [np.flatnonzero(labels == digit) for digit in range(10)]
         self.hands = hands
+        self.pens = pens or PenDigits.load("train")
+        self._pens_of = [self.pens.of_digit(digit) for digit in range(10)]
 
     @cached_property
     def digits(self) -> Forms:
@@ -106,9 +88,13 @@ class Shapes:
         assert self.hands is not None, "a share of fonts without fonts"
         return self.hands
 
-    def allographs(self, digit: int) -> NDArray[np.int64]:
-        """Which skeletons are ways of writing a digit."""
-        return np.flatnonzero(self.digits.labels == digit)
+    def ways(self, source: Source, digit: int) -> NDArray[np.intp]:
+        """Which pen ways, or else which skeletons, are ways of writing a digit."""
+        return self._pens_of[digit] if source == "pens" else np.flatnonzero(self.digits.labels == digit)
+
+    def form(self, source: Source, index: int) -> Form:
+        """One of `ways`."""
+        return self.pens.form(index) if source == "pens" else self.digits.form(index)
 
     def mnist(self, rng: Generator, digit: int) -> NDArray[np.uint8]:
         """One of MNIST's digits."""
@@ -122,7 +108,7 @@ class Style:
 
     Attributes:
         source: where the shapes come from.
-        allographs: the skeleton of each digit.
+        ways: the skeleton, or pen way, of each digit.
         font: index of the font.
         slant: horizontal shift at the top, in heights.
         width: factor on the width of every shape, beside what its source has.
@@ -137,7 +123,7 @@ class Style:
     """
 
     source: Source
-    allographs: tuple[int, ...]
+    ways: tuple[int, ...]
     font: int
     slant: float
     width: float
@@ -170,7 +156,7 @@ def random_style(rng: Generator, shapes: Shapes, shares: dict[Source, float]) ->
         fonts = shapes.fonts.handwritten if rng.random() < 0.8 else shapes.fonts.printed
     return Style(
         source=source,
-        allographs=tuple(int(rng.choice(shapes.allographs(digit))) for digit in range(10)),
+        ways=tuple(int(rng.choice(shapes.ways(source, digit))) for digit in range(10)),
         font=0 if fonts is None else int(rng.choice(fonts)),
         slant=float(rng.normal(0.12, 0.22)),
         width=float(np.exp(rng.normal(0.1, 0.24))),
@@ -201,21 +187,21 @@ def write_digit(rng: Generator, shapes: Shapes, style: Style, digit: int, height
         return _from_mnist(rng, shapes.mnist(rng, digit), style, height)
     if style.source == "font":
         return _from_font(rng, shapes.fonts.digit(rng, style.font, str(digit)), style, height)
-    form = style.allographs[digit]
+    way = style.ways[digit]
     if rng.random() < 0.06:  # now and then another way
-        form = int(rng.choice(shapes.allographs(digit)))
-    return _from_skeleton(rng, shapes.digits, form, style, height)
+        way = int(rng.choice(shapes.ways(style.source, digit)))
+    return _from_form(rng, shapes.form(style.source, way), style, height)
 
 
 def write_sign(rng: Generator, shapes: Shapes, style: Style, height: float) -> Drawn:
     """A letter or sign that is no digit, from the skeletons."""
     form = int(rng.choice(shapes.signs))
     assert shapes.others.labels[form] == OTHER
-    return _from_skeleton(rng, shapes.others, form, style, height * rng.uniform(0.7, 1.1))
+    return _from_form(rng, shapes.others.form(form), style, height * rng.uniform(0.7, 1.1))
 
 
 def write_mark(rng: Generator, style: Style, mark: str, height: float) -> Drawn:
-    """One of `.` `,` `-` `/`, or `=` and `:` which are no marks of numbers, as a few strokes."""
+    """One of `.` `,` `-` `/`, or `=`, `:` and `#` which are no marks of numbers, as a few strokes."""
     pen = style.pen * height * rng.uniform(0.85, 1.3)
     u = rng.uniform
     strokes: list[list[tuple[float, float]]]
@@ -229,6 +215,8 @@ def write_mark(rng: Generator, style: Style, mark: str, height: float) -> Drawn:
         strokes = [[(0.06, y), (0.07 - u(0, 0.04), y + down * 0.5), (-u(-0.02, 0.12), y + down)]]
     elif mark == "-":
         y, long, tilt = -u(0.12, 0.62), u(0.16, 0.6), u(-0.12, 0.08)
+        if rng.random() < 0.3:  # ended with a flourish
+            long, tilt = u(0.3, 1.4), u(-0.5, 0.15)
         strokes = [[(0, y), (long / 2, y + tilt / 2 + u(-0.05, 0.05)), (long, y + tilt)]]
     elif mark == "/":
         wide, top, low = u(0.2, 0.65), -u(0.9, 1.35), u(0.0, 0.35)
@@ -239,13 +227,18 @@ def write_mark(rng: Generator, style: Style, mark: str, height: float) -> Drawn:
             [(0, y), (long, y + tilt)],
             [(u(-0.06, 0.06), y + gap), (long * u(0.8, 1.1), y + gap + tilt)],
         ]
+    elif mark == "#":
+        y, long, gap, tilt = -u(0.3, 0.6), u(0.35, 0.9), u(0.1, 0.25), u(-0.15, 0.05)
+        strokes = [[(0, y), (long, y + tilt)], [(u(-0.05, 0.05), y + gap), (long, y + gap + tilt)]]
+        for x in (u(0.2, 0.45), u(0.5, 0.8)):
+            lean = u(0.0, 0.25)
+            strokes.append([(long * x + lean, y - u(0.1, 0.3)), (long * x, y + gap + u(0.1, 0.3))])
     else:
         y, gap = u(-0.1, 0.0), u(0.25, 0.5)
         strokes = [[(0, y), (0.02, y)], [(u(-0.03, 0.08), y - gap), (0.05, y - gap)]]
     points = np.concatenate([np.array(stroke, float) for stroke in strokes]) * height
     drawn = np.ones(len(points) - 1, bool)
-    if len(strokes) == 2:
-        drawn[len(strokes[0]) - 1] = False
+    drawn[np.cumsum([len(stroke) for stroke in strokes])[:-1] - 1] = False
     points[:, 0] -= style.slant * 0.3 * points[:, 1]
     return polyline(points, drawn, pen)
 
@@ -290,20 +283,20 @@ def scribble(rng: Generator, style: Style, height: float) -> Drawn:
     return polyline(points, np.ones(len(points) - 1, bool), style.pen * height)
 
 
-def _from_skeleton(rng: Generator, forms: Forms, form: int, style: Style, height: float) -> Drawn:
+def _from_form(rng: Generator, form: Form, style: Style, height: float) -> Drawn:
     """An allograph, jittered as `strokes.py` does it, but within one writer's habits."""
-    controls = forms.controls[form]
+    controls = form.controls
     x, y = (controls + style.wobble * rng.normal(size=controls.shape)).T
     bend = style.bend * rng.normal(size=4)
     x = x + bend[0] * np.sin(3.1 * y) + bend[1] * (y - 0.5) ** 2
     y = y + bend[2] * np.sin(3.1 * x) + bend[3] * (x - 0.5) ** 2
     turn = rng.normal(0, 0.06)
     x, y = x - turn * (y - 0.5), y + turn * (x - 0.5)
-    points = forms.blend[form] @ np.stack([x, y], 1)
+    points = form.blend @ np.stack([x, y], 1)
     points[:, 0] *= _SKELETON_WIDTH * style.width * np.exp(rng.normal(0, 0.12))
     points[:, 1] = points[:, 1] - 1  # the baseline is 0
     points[:, 0] -= (style.slant + rng.normal(0, 0.04)) * points[:, 1]
-    return polyline(points * height, forms.drawn[form], style.pen * height)
+    return polyline(points * height, form.drawn, style.pen * height)
 
 
 def _from_mnist(rng: Generator, glyph: NDArray[np.uint8], style: Style, height: float) -> Drawn:

@@ -20,6 +20,7 @@ from inkdigits.strip import HEIGHT, PAPER
 from inkdigits.training.handwriting import Shapes
 from inkdigits.training.line_network import FRAME, STRIDE
 from inkdigits.training.line_recipe import LineRecipe, Source
+from inkdigits.training.pendigits import Part, PenDigits
 from inkdigits.training.strings import Composer, TrainingLine
 
 VALIDATION_SEED = 1_000_003  # added to the training's: lines that no training sees
@@ -33,6 +34,7 @@ class Digits:
 
     glyphs: NDArray[np.uint8]
     labels: NDArray[Any]
+    part: Part
     fonts: bool
 
 
@@ -68,7 +70,9 @@ def _begin(shapes: Digits, shares: dict[Source, float], seed: int) -> None:
         from inkdigits.training.fonts import Hands
 
         hands = Hands()
-    _composer = Composer(Shapes(shapes.glyphs, shapes.labels, hands), shares, seed)
+    _composer = Composer(
+        Shapes(shapes.glyphs, shapes.labels, hands, PenDigits.load(shapes.part)), shares, seed
+    )
 
 
 def _compose(first: int, count: int) -> list[TrainingLine]:
@@ -85,13 +89,20 @@ class Lines:
         labels: `(N,)`.
         seed: of all lines.
         workers: composing processes.
+        part: of the pen ways.
     """
 
     def __init__(
-        self, recipe: LineRecipe, glyphs: NDArray[np.uint8], labels: NDArray[Any], seed: int, workers: int
+        self,
+        recipe: LineRecipe,
+        glyphs: NDArray[np.uint8],
+        labels: NDArray[Any],
+        seed: int,
+        workers: int,
+        part: Part = "train",
     ) -> None:
         self.recipe = recipe
-        start = (Digits(glyphs, labels, recipe.fonts > 0), recipe.shares, seed)
+        start = (Digits(glyphs, labels, part, recipe.fonts > 0), recipe.shares, seed)
         self._ahead = recipe.chunk // PIECE + 2 * workers  # a chunk is composed while one is learned from
         self._pool = ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=_begin, initargs=start

@@ -130,18 +130,25 @@ def load_skeletons(part: str) -> Skeletons:
     blend = torch.zeros(len(forms), POINTS, most)
     drawn = torch.ones(len(forms), POINTS - 1, dtype=torch.bool)
     for index, form in enumerate(strokes):
-        lengths = [float((s[1:] - s[:-1]).norm(dim=1).sum()) for s in form]
-        shares = _shares(lengths)
-        point = control = 0
-        for stroke, share in zip(form, shares, strict=True):
-            controls[index, control : control + len(stroke)] = stroke
-            smooth = smoothing(len(stroke), share)
-            blend[index, point : point + share, control : control + len(stroke)] = smooth
-            point, control = point + share, control + len(stroke)
-            if point < POINTS:
-                drawn[index, point - 1] = False
+        count = sum(len(stroke) for stroke in form)
+        controls[index, :count], blend[index, :, :count], drawn[index] = joined(form)
     labels = [int(name) if name.isdigit() else OTHER for name, _ in forms]
     return Skeletons(tuple(name for name, _ in forms), torch.tensor(labels), controls, blend, drawn)
+
+
+def joined(strokes: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Strokes of control points `(C, 2)` as one way of the pen.
+
+    Returns:
+        Control points `(C, 2)` of all strokes; `(POINTS, C)`, the mix of them that each point along the way
+        is; `(POINTS - 1,)`, whether the pen is down from a point to the next.
+    """
+    shares = _shares([float((s[1:] - s[:-1]).norm(dim=1).sum()) for s in strokes])
+    mixes = (smoothing(len(s), share) for s, share in zip(strokes, shares, strict=True))
+    blend: Tensor = torch.block_diag(*mixes)  # type: ignore[no-untyped-call]
+    drawn = torch.ones(POINTS - 1, dtype=torch.bool)
+    drawn[torch.tensor(shares).cumsum(0)[:-1] - 1] = False
+    return torch.cat(strokes), blend, drawn
 
 
 def _points(stroke: str) -> Tensor:
@@ -156,6 +163,7 @@ def _shares(lengths: list[float]) -> list[int]:
     return shares
 
 
+@cache
 def smoothing(controls: int, points: int) -> Tensor:
     """`(points, controls)`: Catmull-Rom as a matrix. A control point written twice makes a corner."""
     places = torch.linspace(0, controls - 1, points)

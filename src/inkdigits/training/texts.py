@@ -132,11 +132,14 @@ def _amount(rng: Generator) -> list[Token]:
 
 
 def _ending(rng: Generator) -> list[Token]:
-    """How amounts end: `.`, `.-`, `=`, `,50`, a raised or underlined `00`, nothing."""
+    """How amounts end: `.`, `.-`, `=`, `:`, `#`, `,50`, a raised or underlined `00`, nothing."""
     near = float(rng.normal(0.08, 0.1))
     way = rng.random()
-    if way < 0.38:
+    if way < 0.33:
         return []
+    if way < 0.38:
+        full = [Token("mark", ".", gap=near)] if rng.random() < 0.5 else []
+        return [*full, Token("mark", str(rng.choice(["#", ":"])), gap=near)]
     if way < 0.52:
         return [Token("mark", ".", gap=near)]
     if way < 0.60:
