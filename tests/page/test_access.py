@@ -105,6 +105,28 @@ def test_nothing_sticks_out_at_any_width(sheet: Any, width: int) -> None:
         assert sheet.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_high_contrast_shows_what_is_chosen_and_how_sure(opening: Any) -> None:
+    with opening(forced_colors="active") as sheet:
+        expect(sheet.page.locator("#tab-draw")).to_have_css("outline-style", "solid")
+        expect(sheet.page.locator("#tab-picture")).to_have_css("outline-style", "none")
+        sheet.draw("3")
+        sheet.expect_read("3")
+        bar, card = sheet.page.evaluate(
+            """() => [
+              getComputedStyle(document.querySelector('.bar.best i'), '::before').backgroundColor,
+              getComputedStyle(document.getElementById('result')).backgroundColor,
+            ]"""
+        )
+        assert bar != card
+
+
+def test_no_page_sticks_out_on_the_narrowest_screen(sheet: Any, examples: Path) -> None:
+    sheet.page.set_viewport_size({"width": 320, "height": 640})
+    sheet.open(examples / "numbers" / "form.png")
+    sheet.page.locator("#options summary").click()
+    assert sheet.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_tells_screen_readers_once_at_rest(sheet: Any) -> None:
     sheet.page.evaluate(
         """() => {

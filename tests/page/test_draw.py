@@ -37,6 +37,8 @@ def test_says_what_is_no_digit(shared: Any, shape: str) -> None:
     shared.draw(shape)
     shared.expect_state("not_a_digit")
     expect(shared.page.locator("#answer .badge")).to_have_text("Not a digit")
+    heat = shared.page.locator("#sees figcaption").filter(has_text="Where it looked")
+    expect(heat).to_have_count(0)  # there is no answer that it could explain
 
 
 @pytest.mark.parametrize("shape", ["B", "h", "smiley", "square"])
@@ -233,6 +235,7 @@ def test_where_it_looked_is_laid_over_the_glyph(sheet: Any) -> None:
     )
     assert colours > 500
     expect(sheet.page.locator(".legend")).to_be_visible()
+    sheet.page.unroute_all(behavior="wait")  # one may be under way for a later drawing
 
 
 def test_says_what_the_server_has_against_it(sheet: Any) -> None:

@@ -210,6 +210,51 @@ def test_says_in_a_sentence_what_cannot_be_read(sheet: Any, tmp_path: Path) -> N
     sheet.complaints.clear()
 
 
+def test_what_cannot_be_read_leaves_the_last_picture(sheet: Any, examples: Path, tmp_path: Path) -> None:
+    sheet.open(examples / "numbers" / "amount.png")
+    sheet.page.locator(".box").first.click()
+    sheet.page.keyboard.press("1")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    sheet.page.locator("#file").set_input_files(broken)
+    expect(sheet.page.get_by_role("alert")).to_contain_text("broken.png: ")
+    sheet.expect_page()
+    assert sheet.numbers() == ["1795"]
+    sheet.complaints.clear()
+
+
+def test_says_how_large_a_file_may_be(sheet: Any, examples: Path) -> None:
+    problem = {"type": "/problems/body-too-large", "status": 413, "limit": 20 * 2**20, "detail": "the body"}
+    sheet.page.route(
+        "**/v1/read*",
+        lambda route: route.fulfill(status=413, json=problem, content_type="application/problem+json"),
+    )
+    sheet.page.locator("#tab-picture").click()
+    sheet.page.locator("#file").set_input_files(examples / "numbers" / "amount.png")
+    expect(sheet.page.get_by_role("alert")).to_have_text(
+        "amount.png: It has more than the 20 MB that this server takes."
+    )
+    sheet.complaints.clear()
+
+
+def test_a_document_counts_its_doubts_by_page_and_in_all(sheet: Any, examples: Path) -> None:
+    sheet.open(examples / "numbers" / "scan.pdf")
+    expect(sheet.page.locator("#numbers-title")).to_contain_text("on this page")
+    expect(sheet.page.locator("#chosen")).to_contain_text("on 2 pages")
+
+
+def test_tips_of_the_viewer_are_not_cut(sheet: Any, examples: Path) -> None:
+    sheet.open(examples / "numbers" / "amount.png")
+    top = sheet.page.evaluate("() => getComputedStyle(document.getElementById('zoom-in'), '::after').top")
+    assert float(top.removesuffix("px")) > 30  # below their button: above, the card would cut them
+
+
+def test_a_row_far_down_shows_its_digit(phone: Any, examples: Path) -> None:
+    phone.open(examples / "numbers" / "form.png")
+    phone.page.locator(".row").last.click()
+    expect(phone.page.locator(".chosen-head")).to_be_in_viewport()
+
+
 def _hand_over(sheet: Any, path: Path, how: str) -> None:
     """Pastes or drops a file, as the browser would."""
     sheet.page.evaluate(

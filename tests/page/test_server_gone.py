@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -68,4 +69,70 @@ def test_asks_for_a_key_and_uses_it(sheet: Any, examples: Path) -> None:
     sheet.expect_page()
     assert sheet.numbers() == ["7795"]
     expect(sheet.page.locator("#banner")).to_be_hidden()
+    sheet.complaints.clear()
+
+
+def test_one_form_asks_for_all_that_wait_for_a_key(sheet: Any) -> None:
+    def locked(route: Any) -> None:
+        if route.request.headers.get("authorization") == "Bearer open sesame":
+            return route.continue_()
+        return route.fulfill(status=401, json={"title": "no key"}, content_type="application/problem+json")
+
+    sheet.page.route("**/v1/*", locked)
+    sheet.page.reload()
+    field = sheet.page.get_by_label("API key")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "false")
+    with sheet.page.expect_request("**/v1/read*"):
+        sheet.draw("3")  # now two things wait
+    field.fill("wrong")
+    field.press("Enter")
+    expect(sheet.page.locator("#banner-text")).to_contain_text("isn’t known")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("open sesame")
+    field.press("Enter")
+    sheet.expect_read("3")
+    expect(sheet.page.locator("#banner")).to_be_hidden()
+    expect(sheet.page.locator("#about")).to_contain_text("inkdigits ")
+    sheet.complaints.clear()
+
+
+def test_the_canvas_stays_where_it_is_when_the_server_goes(sheet: Any) -> None:
+    canvas = sheet.page.locator("#canvas")
+    before = canvas.bounding_box()
+    sheet.page.route("**/v1/*", lambda route: route.abort())
+    sheet.draw("5", lift=False)
+    expect(sheet.page.locator("#banner")).to_be_visible()
+    assert canvas.bounding_box() == before
+    banner = sheet.page.locator("#banner").bounding_box()
+    assert banner["y"] + banner["height"] <= before["y"]
+    sheet.page.mouse.up()
+    sheet.complaints.clear()
+
+
+def test_an_old_reading_does_not_pass_for_the_newest(sheet: Any) -> None:
+    sheet.page.route("**/v1/*", lambda route: route.abort())
+    sheet.draw("3")
+    expect(sheet.page.locator("#answer")).to_contain_text("Not read yet")
+    sheet.page.unroute("**/v1/*")
+    sheet.page.locator("#try-now").click()
+    sheet.expect_read("3")
+    sheet.page.route("**/v1/*", lambda route: route.abort())
+    sheet.draw("5", x=0.7, height=0.4)
+    expect(sheet.page.locator("#answer .badge")).to_have_text("Of an earlier drawing")
+    sheet.page.unroute("**/v1/*")
+    sheet.page.locator("#try-now").click()
+    sheet.expect_read("35")
+    sheet.complaints.clear()
+
+
+def test_says_who_is_asked_to_wait(sheet: Any) -> None:
+    def too_many(route: Any) -> None:
+        route.fulfill(
+            status=429, headers={"Retry-After": "9"}, json={}, content_type="application/problem+json"
+        )
+
+    sheet.page.route("**/v1/*", too_many)
+    sheet.draw("3")
+    expect(sheet.page.locator("#banner")).to_have_text(re.compile("no more requests from here.*9 seconds"))
     sheet.complaints.clear()

@@ -32,6 +32,9 @@ export function useKey(value) {
   try { sessionStorage.setItem(KEY, value); } catch { /* as above */ }
 }
 
+/** Whether a key was given, now or earlier in this tab. */
+export const hasKey = () => key !== "";
+
 /**
  * Numbers in a picture or document.
  * @param {Blob} body
@@ -77,6 +80,7 @@ function send(path, body, options, signal) {
  */
 async function ask(address, request) {
   const ends = [AbortSignal.timeout(PATIENCE_MS), request.signal].filter((signal) => signal instanceof AbortSignal);
+  const used = key;
   let answer;
   try {
     answer = await fetch(address, { ...request, signal: AbortSignal.any(ends), headers: key ? { Authorization: `Bearer ${key}` } : {} });
@@ -86,6 +90,7 @@ async function ask(address, request) {
     throw new Gone();
   }
   if (answer.status === 502 || answer.status === 504) throw new Gone(); // a proxy that found no server
+  if (answer.status === 401 && key !== used) return ask(address, request); // another key was given meanwhile
   throw await problemIn(answer);
 }
 
@@ -93,7 +98,9 @@ async function ask(address, request) {
 async function problemIn(answer) {
   let said = null;
   try { said = await answer.json(); } catch { /* a proxy's page */ }
-  const sentence = said?.detail || said?.title || `The server answered ${answer.status}.`;
+  const isTooLarge = said?.type === "/problems/body-too-large" && said.limit > 1000; // else it speaks of parts
+  const sentence = isTooLarge ? `It has more than the ${said.limit / 2 ** 20} MB that this server takes.`
+    : said?.detail || said?.title || `The server answered ${answer.status}.`;
   const wait = Number(answer.headers.get("Retry-After") || NaN);
   const hopeless = said?.type === "/problems/timed-out" || !Number.isFinite(wait); // the same page takes as long again
   return new Problem(answer.status, sentence, hopeless ? null : wait);

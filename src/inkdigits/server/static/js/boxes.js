@@ -7,6 +7,7 @@ import { byId, make, percent } from "./elements.js";
 /** @typedef {{line: number, digit: number}} Choice digit is -1 where a number has none */
 
 const FLAG_PX = 22; // its height on the screen, with the outlines of both boxes
+const SMALL_PX = 12; // numbers less high have no flag: it would hide more than it says
 
 const place = byId("boxes");
 /** @type {Map<string, HTMLElement>} */
@@ -23,6 +24,7 @@ export function drawBoxes(work, page) {
   place.replaceChildren(...lines.flatMap((line, l) => {
     const frame = put(make("span", { class: "line-frame", "aria-hidden": "true" }, make("span", { class: "flag" })), line.box);
     frame.dataset.room = String(roomAbove(line.box, lines.map(({ box }) => box)));
+    frame.dataset.high = String(line.box[3] - line.box[1]);
     const digits = line.digits.map((digit, d) => {
       const button = put(make("button", { class: "box", tabindex: "-1", "data-line": l, "data-digit": d }), digit.box);
       buttons.set(`${l}:${d}`, button);
@@ -133,7 +135,8 @@ export function choiceIn(work, page, line) {
  */
 export function showFlags(zoom) {
   for (const frame of place.querySelectorAll(".line-frame")) {
-    frame.classList.toggle("roomy", Number(frame.dataset.room) * zoom >= FLAG_PX);
+    const { room, high } = frame.dataset;
+    frame.classList.toggle("roomy", Number(room) * zoom >= FLAG_PX && Number(high) * zoom >= SMALL_PX);
   }
 }
 

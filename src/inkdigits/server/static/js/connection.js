@@ -1,6 +1,6 @@
 /** Keeps asking until there is an answer: waits for a server that is gone or busy, asks for a key. */
-import { Gone, Problem, info, useKey } from "./api.js";
-import { byId } from "./elements.js";
+import { Gone, Problem, hasKey, info, useKey } from "./api.js";
+import { byId, counted } from "./elements.js";
 
 const WAITS = [1, 2, 4, 8, 10]; // seconds between tries, the last for ever
 const BACK_MS = 2500; // how long "it is back" stays
@@ -10,6 +10,10 @@ const words = byId("banner-text");
 const form = byId("key-form");
 const tryNow = byId("try-now");
 let waiting = 0; // pieces of work that wait
+/** @type {Set<() => void>} those that wait for a key; one form asks for all */
+const locked = new Set();
+/** @type {Set<() => void>} those that wait for a server that is gone; who finds it calls the others */
+const stranded = new Set();
 
 /**
  * Does the work; when the server is gone, busy or wants a key, does it again in a while.
@@ -52,16 +56,17 @@ function waitFor(error, tries) {
   if (error instanceof Gone) {
     const seconds = WAITS[Math.min(tries, WAITS.length - 1)];
     return (signal) => {
-      show("gone", "The server doesn’t answer. Your work is kept; trying again …", true);
-      return pause(seconds, signal);
+      show("gone", "The server doesn’t answer. Your work is kept; trying\u00a0again\u00a0…", true);
+      return pause(seconds, signal, stranded);
     };
   }
-  if (error instanceof Problem && error.status === 401) return (signal) => askForKey(tries > 0, signal);
+  if (error instanceof Problem && error.status === 401) return askForKey;
   if (error instanceof Problem && error.retryAfter !== null) {
     const seconds = Math.max(0.5, error.retryAfter);
+    const reason = error.status === 429 ? "The server takes no more requests from here for now." : "The server is busy.";
     return (signal) => {
-      if (seconds > 1 || tries > 1) show("busy", "The server is busy. Yours is next in a moment …", false);
-      return pause(seconds, signal);
+      if (seconds > 1 || tries > 1) show("busy", `${reason} It is asked again in ${counted(Math.ceil(seconds), "second")}.`, false);
+      return pause(seconds, signal, new Set());
     };
   }
   return null;
@@ -70,18 +75,21 @@ function waitFor(error, tries) {
 /**
  * @param {number} seconds
  * @param {AbortSignal} signal
+ * @param {Set<() => void>} together has what ends this wait early
  * @returns {Promise<void>}
  */
-function pause(seconds, signal) {
+function pause(seconds, signal, together) {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
       removeEventListener("online", done);
       tryNow.removeEventListener("click", done);
       signal.removeEventListener("abort", done);
+      together.delete(done);
       resolve();
     };
     const timer = setTimeout(done, seconds * 1000);
+    together.add(done);
     addEventListener("online", done);
     tryNow.addEventListener("click", done);
     signal.addEventListener("abort", done);
@@ -89,31 +97,30 @@ function pause(seconds, signal) {
 }
 
 /**
- * @param {boolean} again whether one was given before
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
-function askForKey(again, signal) {
-  show("key", again ? "That key isn’t known here. Try another." : "This server asks for a key.", false);
-  form.hidden = false;
-  byId("key").focus();
+function askForKey(signal) {
+  show("key", hasKey() ? "That key isn’t known here. Try another." : "This server asks for a key.", false);
+  byId("key").setAttribute("aria-invalid", String(hasKey()));
+  if (!locked.size) byId("key").focus();
   return new Promise((resolve) => {
     const done = () => {
-      form.removeEventListener("submit", given);
-      form.hidden = true;
+      locked.delete(done);
+      signal.removeEventListener("abort", done);
       resolve();
     };
-    /** @param {Event} event */
-    const given = (event) => {
-      event.preventDefault();
-      useKey(byId("key").value.trim());
-      byId("key").value = "";
-      done();
-    };
-    form.addEventListener("submit", given);
-    signal.addEventListener("abort", done, { once: true });
+    locked.add(done);
+    signal.addEventListener("abort", done);
   });
 }
+
+form.addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  useKey(byId("key").value.trim());
+  byId("key").value = "";
+  for (const goOn of [...locked]) goOn();
+});
 
 /**
  * @param {string} kind
@@ -124,6 +131,7 @@ function show(kind, sentence, canHurry) {
   banner.dataset.kind = kind;
   if (words.textContent !== sentence) words.textContent = sentence;
   tryNow.hidden = !canHurry;
+  form.hidden = kind !== "key";
   banner.hidden = false;
 }
 
@@ -134,8 +142,12 @@ function hide() {
 
 function recovered() {
   if (banner.hidden) return;
-  if (banner.dataset.kind !== "gone") return hide();
-  show("back", "It is back.", false);
+  if (banner.dataset.kind !== "gone") {
+    if (!waiting) hide();
+    return;
+  }
+  show("back", "The server is back.", false);
+  for (const goOn of [...stranded]) goOn();
   setTimeout(() => { if (banner.dataset.kind === "back") hide(); }, BACK_MS);
 }
 

@@ -4,8 +4,10 @@ import { insist } from "./connection.js";
 import { judge, nothing } from "./judge.js";
 import { cut } from "./paint.js";
 import { Pen } from "./pen.js";
-import { onChosen, show } from "./result.js";
+import { onChosen, show, showLate } from "./result.js";
 import { point, see } from "./sees.js";
+
+const LATE_MS = 1500; // from here on the last reading may not pass for that of the drawing
 
 const canvas = byId("canvas");
 const buttons = { undo: byId("undo-button"), redo: byId("redo-button"), clear: byId("clear-button") };
@@ -42,12 +44,15 @@ async function refresh() {
   busy = true;
   while (read < changes) {
     const { signal } = ending;
+    const late = setTimeout(showLate, LATE_MS);
     try {
       await insist(() => readNewest(signal), signal);
     } catch (error) {
       if (signal.aborted) continue; // the sheet was cleared; maybe there is new ink
       read = changes;
       fail(/** @type {Error} */ (error));
+    } finally {
+      clearTimeout(late);
     }
   }
   busy = false;
@@ -56,7 +61,7 @@ async function refresh() {
 /** @param {AbortSignal} signal */
 async function readNewest(signal) {
   const [at, began] = [changes, performance.now()];
-  const picture = await cut(pen.drawing);
+  const picture = cut(pen.drawing);
   if (!picture) {
     read = at;
     return;
@@ -65,7 +70,7 @@ async function readNewest(signal) {
   if (signal.aborted) return;
   read = at;
   show(verdict, performance.now() - began);
-  see(picture, line, single);
+  see(picture, line, single, verdict.digits.length > 0);
 }
 
 /** @param {Error} error */

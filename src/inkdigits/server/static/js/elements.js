@@ -46,7 +46,7 @@ export function icon(name) {
  */
 export function percent(p) {
   const tenths = Math.min(99.9, Math.floor(p * 1000) / 10);
-  return p > 0 && tenths === 0 ? "< 0.1 %" : `${tenths.toFixed(1)} %`;
+  return p > 0 && tenths === 0 ? "<\u00a00.1%" : `${tenths.toFixed(1)}%`;
 }
 
 /**

@@ -53,9 +53,9 @@ let small = null;
 /**
  * The drawing cut to its ink with a margin, dark on white; null when there is none.
  * @param {Drawing} drawing
- * @returns {Promise<Cut | null>}
+ * @returns {Cut | null}
  */
-export async function cut(drawing) {
+export function cut(drawing) {
   const box = drawing.bounds();
   if (!box) return null;
   const [wide, high] = [box.x1 - box.x0, box.y1 - box.y0];
@@ -70,6 +70,14 @@ export async function cut(drawing) {
   small.fillStyle = small.strokeStyle = "#141414";
   const view = { scale, x: margin - box.x0 * scale, y: margin - box.y0 * scale };
   for (const stroke of drawing.strokes) if (stroke.points.length) paintStroke(small, stroke, view);
-  const blob = await new Promise((resolve) => small?.canvas.toBlob(resolve, "image/png"));
-  return { blob, width, height, ink: [margin, margin, margin + wide * scale, margin + high * scale] };
+  return { blob: png(small.canvas), width, height, ink: [margin, margin, margin + wide * scale, margin + high * scale] };
+}
+
+/**
+ * At once: `toBlob` waits until the page is idle, which it isn't while the pen moves.
+ * @param {HTMLCanvasElement} canvas
+ */
+function png(canvas) {
+  const [, base64] = canvas.toDataURL("image/png").split(",");
+  return new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], { type: "image/png" });
 }

@@ -4,7 +4,7 @@ import { read } from "./api.js";
 import { choiceIn, drawBoxes, led, markChosen, markLine, showFlags } from "./boxes.js";
 import { insist } from "./connection.js";
 import { Work } from "./corrections.js";
-import { byId, counted, enable, pictureUrl } from "./elements.js";
+import { byId, counted, enable, make, pictureUrl } from "./elements.js";
 import { ENDINGS, TYPES, written } from "./exports.js";
 import { judged } from "./judge.js";
 import { onOptions, options } from "./options.js";
@@ -50,8 +50,10 @@ export async function open(given) {
     announce(`${counted(work.pages.flatMap(({ lines }) => lines).length, "number")}, ${work.doubts} to check`);
   } catch (error) {
     if (signal.aborted) return;
-    byId("failed").textContent = `${given.name}: ${strip(/** @type {Error} */ (error).message, given.name)}`;
+    const sentence = strip(/** @type {Error} */ (error).message, given.name);
+    byId("failed").replaceChildren(make("b", {}, `${given.name}: `), sentence);
     show("failed");
+    byId("failed").scrollIntoView({ block: "nearest" });
   }
 }
 
@@ -77,10 +79,11 @@ const strip = (sentence, name) => (sentence.startsWith(`${name}: `) ? sentence.s
 function show(what) {
   byId("busy").hidden = what !== "busy";
   byId("failed").hidden = what !== "failed";
-  byId("page-grid").hidden = what !== "page";
-  byId("drop").hidden = what === "page" || what === "busy";
-  byId("picture-intro").hidden = what === "page";
-  byId("apply").hidden = file === null && what !== "page";
+  const isPage = what === "page" || (what === "failed" && file !== null);
+  byId("page-grid").hidden = !isPage;
+  byId("drop").hidden = isPage || what === "busy";
+  byId("picture-intro").hidden = isPage;
+  byId("apply").hidden = file === null;
 }
 
 function cancel() {
@@ -148,7 +151,10 @@ function correct(change) {
 }
 
 const actions = {
-  choose: (/** @type {number} */ line) => choose(choiceIn(work, page, line), false),
+  choose: (/** @type {number} */ line) => {
+    choose(choiceIn(work, page, line), false);
+    byId("chosen").parentElement.scrollIntoView({ block: "nearest" }); // above a long list on a phone
+  },
   setDigit: (/** @type {string} */ text) => correct(() => choice && work.setDigit(page, choice.line, choice.digit, text)),
   setText: (/** @type {string} */ text) => correct(() => choice && work.setText(page, choice.line, text)),
   confirm: () => {

@@ -32,6 +32,16 @@ export function show(verdict, ms) {
   announce(inWords(verdict));
 }
 
+/** What is shown is of an earlier drawing, and the newest takes long: says so. */
+export function showLate() {
+  const { state } = place.dataset;
+  if (state === "late" || state === "waiting") return;
+  const isReading = state !== "empty" && state !== "failed";
+  place.dataset.state = isReading ? "late" : "waiting";
+  if (isReading) place.querySelector(".status").replaceChildren(make("span", { class: "badge" }, icon("pencil"), "Of an earlier drawing"));
+  else place.replaceChildren(make("p", { class: "headline" }, "Not read yet"), make("p", { class: "sentence" }, "It will be, as soon as the server answers."));
+}
+
 function empty() {
   return [
     make("p", { class: "headline" }, "Nothing here yet"),
@@ -82,7 +92,7 @@ function number(verdict) {
 }
 
 /** @param {number} count */
-const sizeOf = (count) => (count <= 1 ? 1 : count <= 4 ? 2 : count <= 7 ? 3 : 4);
+const sizeOf = (count) => (count <= 1 ? 1 : count <= 4 ? 2 : count <= 7 ? 3 : count <= 12 ? 4 : 5);
 
 /**
  * @param {Verdict} verdict

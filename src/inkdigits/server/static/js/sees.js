@@ -9,6 +9,7 @@ const place = byId("sees");
 const FINE = 8; // canvas pixels for one of the glyph
 const STRIP_FINE = 4; // and for one of the strip
 const HEAT = [255, 176, 0]; // a single hue whose strength is its opacity: safe for all eyes
+const MANY = 10; // digits from which on their boxes are drawn finer
 const STRETCH = 1.5; // how much wider a strip is than the picture, see strip.py
 
 let asked = 0;
@@ -17,10 +18,11 @@ let asked = 0;
  * @param {Cut | null} cut
  * @param {Line} [line]
  * @param {Classification | null} [single]
+ * @param {boolean} [isDigit] whether an answer stands that the heat could explain
  */
-export async function see(cut, line, single) {
+export async function see(cut, line, single, isDigit = true) {
   const turn = ++asked;
-  const figures = !cut ? [] : single ? await glyphFigures(single) : line ? await stripFigures(cut, line) : [];
+  const figures = !cut ? [] : single ? await glyphFigures(single, isDigit) : line ? await stripFigures(cut, line) : [];
   if (turn !== asked) return; // a newer one is being drawn
   place.hidden = !figures.length;
   const title = make("h2", {}, "What the network sees");
@@ -33,13 +35,16 @@ export function point(chosen) {
     box.classList.toggle("chosen", i === chosen));
 }
 
-/** @param {Classification} single */
-async function glyphFigures(single) {
+/**
+ * @param {Classification} single
+ * @param {boolean} isDigit
+ */
+async function glyphFigures(single, isDigit) {
   const { glyph, activation } = single.explanation ?? {};
   if (!glyph) return [];
   const picture = await loaded(glyph);
   const figures = [figure(enlarged(picture, FINE), "28 × 28 pixels, centred", "The 28 by 28 pixels that the network was given", null)];
-  if (activation) {
+  if (activation && isDigit) {
     const canvas = enlarged(picture, FINE);
     overlay(canvas, await loaded(activation));
     figures.push(figure(canvas, "Where it looked", "The same pixels, brightest where the network looked", legend()));
@@ -55,6 +60,7 @@ async function stripFigures(cut, line) {
   if (!line.explanation?.strip) return [];
   const strip = await loaded(line.explanation.strip);
   const holder = make("div", { class: "strip-holder" }, enlarged(strip, STRIP_FINE), ...stripBoxes(cut, line, strip));
+  holder.classList.toggle("many", line.digits.length > MANY);
   holder.style.setProperty("--ratio", String(strip.width / strip.height));
   const caption = `32 × ${strip.width} pixels, light and ink evened`;
   return [figure(holder, caption, `The ${strip.width} by 32 pixels that the network was given, with ${line.digits.length} digits in boxes`, null, "wide")];

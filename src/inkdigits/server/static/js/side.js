@@ -28,7 +28,8 @@ export function drawNumbers(work, page, choice, actions) {
   const { lines } = work.pages[page];
   const doubts = lines.filter((_, l) => work.state(page, l) === "doubtful").length;
   const numbers = lines.filter((_, l) => work.text(page, l)).length;
-  byId("numbers-title").textContent = numbers ? `${counted(numbers, "number")}${doubts ? `, ${doubts} to check` : ""}` : "No numbers";
+  const where = work.pages.length > 1 ? " on this page" : "";
+  byId("numbers-title").textContent = `${numbers ? counted(numbers, "number") : "No numbers"}${where}${doubts ? `, ${doubts} to check` : ""}`;
   byId("numbers").replaceChildren(...lines.map((line, l) => {
     const state = work.state(page, l);
     const { icon: drawn, word } = STATES[state];
@@ -78,7 +79,8 @@ function invitation(work, actions) {
     const headline = make("p", { class: "headline" }, lines.length === 1 ? nameOf(lines[0].reason) : "No numbers here");
     return [headline, make("p", { class: "sentence" }, lines[0]?.explanation?.detail ?? "Nothing on it looks like a handwritten number.")];
   }
-  const say = doubts ? `${counted(doubts, "number")} should be looked at.` : "All numbers are sure enough to use.";
+  const where = work.pages.length > 1 ? ` on ${work.pages.length} pages` : "";
+  const say = doubts ? `${counted(doubts, "number")}${where} should be looked at.` : `All numbers${where} are sure enough to use.`;
   return [
     make("p", { class: "sentence" }, say),
     make("p", { class: "fine" }, "Choose a digit to see what else it may be. Type to correct it; arrow keys move on."),
