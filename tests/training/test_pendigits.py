@@ -1,4 +1,4 @@
-"""Pen ways of real writers: whole strokes without jumps, parts that share nothing, forms that can be drawn."""
+"""Pen ways of real writers: strokes without jumps, parts that share nothing, forms that can be drawn."""
 
 from __future__ import annotations
 

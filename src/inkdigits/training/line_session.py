@@ -159,14 +159,14 @@ def validation_lines(recipe: LineRecipe, digits: Dataset, seed: int) -> list[Tra
 
 
 def calibration_lines(weights: Path) -> list[TrainingLine]:
-    """Lines to calibrate trained weights on: neither its training nor its validation had them.
+    """Lines of the default recipe to calibrate weights on: neither training nor validation had them.
 
     Raises:
         InvalidWeights: not weights of a line network.
         InkdigitsError: as data sets and fonts say.
     """
     _, facts, _ = load_line_weights(weights)
-    recipe = replace(LineRecipe(**facts["recipe"]), validation=CALIBRATION)
+    recipe = replace(LineRecipe(), validation=CALIBRATION)
     _, held_out = split_validation(load_training_data("mnist-train"), VALIDATION_DIGITS)
     return validation_lines(recipe, held_out, int(facts["seed"]) + VALIDATION_SEED)
 
