@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -147,9 +148,12 @@ def count_reading(reason: str | None, network: str = "digit", count: int = 1) ->
     _READINGS.labels(network, reason or "accepted").inc(count)
 
 
-def count_rejected(kind: str) -> None:
-    """A request that got a problem for an answer; `kind` is one of `problems.KINDS`."""
-    _REJECTED.labels(kind).inc()
+def count_rejected(kind: str, count: int = 1) -> None:
+    """Requests that got a problem for an answer; `kind` is one of `problems.KINDS`."""
+    _rejected(kind).inc(count)
+
+
+_rejected = cache(_REJECTED.labels)  # finding a child by its label costs more than counting
 
 
 def show_model(network: str, card: Mapping[str, Any]) -> None:

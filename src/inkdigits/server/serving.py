@@ -209,6 +209,7 @@ class Connection(HttpToolsProtocol):
     _room: Room | None = None
     _refusal: Refusal | None = None  # of requests for which there is no room
     _shedding = False  # whether such a request isn't all there yet
+    _shed_at = -math.inf  # when bytes of one came last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It is open; the head of a request should follow."""
@@ -271,7 +272,8 @@ class Connection(HttpToolsProtocol):
     def _shed(self, data: bytes) -> None:
         """Refuses a request, or several, without an application having to do with it."""
         self._unset_keepalive_if_required()
-        if not self._shedding:
+        self._shed_at = self.loop.time()
+        if self._deadline is None:
             self._close_in(HEAD_SECONDS)
         self._refusal = self._refusal or Refusal()
         try:
@@ -290,7 +292,10 @@ class Connection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(seconds, self._too_slow)
 
     def _too_slow(self) -> None:
-        if self._in_head:
+        again_in = self._shed_at + HEAD_SECONDS - self.loop.time()
+        if again_in > 0 and not self._in_head:  # a timer for each refusal would cost more than to look again
+            self._close_in(again_in)
+        elif self._in_head:
             told = f"the head wasn't whole after {HEAD_SECONDS} seconds; send it at once"
             self._refuse(Problem("slow-sender", told))
         else:

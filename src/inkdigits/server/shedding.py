@@ -62,6 +62,9 @@ class Refusal:
 
     def __init__(self) -> None:
         """Nothing has come yet."""
+        from inkdigits.server.metrics import count_rejected  # not before `serving` has told it its folder
+
+        self._count = count_rejected
         self._parser = httptools.HttpRequestParser(self)
         self._whole = self._stays = True
         self._ended = 0
@@ -85,10 +88,7 @@ class Refusal:
         Raises:
             httptools.HttpParserError: not HTTP.
         """
-        from inkdigits.server.metrics import count_rejected  # not before `serving` has told it its folder
-
         self._ended = 0
         self._parser.feed_data(data)
-        for _ in range(self._ended):
-            count_rejected("overloaded")
+        self._count("overloaded", self._ended)
         return _ANSWER * self._ended, self._whole, self._stays
