@@ -38,13 +38,17 @@ MAY_IMPORT = {
     "recognition": PARTS,
     "reading": PARTS | {"recognition"},
     "reader": PARTS | {"reading"},
+    "yardsticks": {"model"},
+    "startup": {"model", "reader"},
+    "timing": set(),
+    "speed": {"model", "yardsticks", "startup", "timing"},
     "formats": BASE | {"formats"},
     "overlay": BASE | {"overlay"},
     "__init__": PARTS | {"reader"},
     "__main__": {"cli"},
     "server": PARTS | READERS | {"formats", "overlay", "server"},
     "client": BASE | {"images", "reading", "client"},  # `reading` for its types
-    "cli": PARTS | READERS | {"formats", "overlay", "server", "cli", "training"},
+    "cli": PARTS | READERS | {"speed", "formats", "overlay", "server", "cli", "training"},
     "training": PARTS | {"training"},
 }
 # what knows nothing of pictures knows no picture library either

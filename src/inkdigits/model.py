@@ -268,9 +268,18 @@ def _read(path: Path, writer: str) -> bytes:
     return content
 
 
-def open_session(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """A network ready to run on so many threads; `path` is what an InvalidWeights calls it."""
+def open_session(
+    content: bytes, path: Path, threads: int, *, profile: Path | None = None
+) -> onnxruntime.InferenceSession:
+    """A network ready to run on so many threads; `path` is what an InvalidWeights calls it.
+
+    With `profile`, how a file's name begins, it runs as the graph stands and notes every operation there.
+    """
     options = onnxruntime.SessionOptions()
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights lose their shape
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal: what goes wrong is raised, and said once

@@ -28,6 +28,7 @@ COMMANDS = (
     "evaluate",
     "compare",
     "export",
+    "bench",
     "doctor",
 )
 
