@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from inkdigits.glyph import SIDE, Grey, Steps, steps_from_grey
 from inkdigits.images import load_grey
 from inkdigits.overlay import draw_overlay
 from inkdigits.reader import Reader
 from inkdigits.results import Classification
-from inkdigits.training.datasets import load_training_data
+from inkdigits.training.corruptions import CORRUPTIONS, corrupt
+from inkdigits.training.datasets import load_data, load_training_data
 from inkdigits.training.drawing import BLUE, INK, MUTED, VERMILLION, drawing
 from inkdigits.training.line_samples import composer, picture_of_lines
 
@@ -62,6 +63,25 @@ def draw_lines(path: Path) -> None:
     """Composed lines, as the line network learns from them."""
     compose = composer(load_training_data("mnist-train"), seed=3)
     picture_of_lines([compose.line(index) for index in range(30)]).quantize(64).save(path, optimize=True)
+
+
+def draw_corruptions(path: Path) -> None:
+    """Ten digits, a column each, as they are and under each corruption, two rows of rows side by side."""
+    data = load_data("mnist-validation")
+    assert data.labels is not None
+    digits = data.images[[int(np.flatnonzero(data.labels == digit)[0]) for digit in range(10)]]
+    rows = {"as they are": digits, **{name: corrupt(digits, name) for name in CORRUPTIONS}}
+    cell, left, font = 46, 120, ImageFont.load_default(15)
+    height = len(rows) // 2
+    sheet = Image.new("L", (2 * (left + 10 * cell) + 20, height * cell), 255)
+    pen = ImageDraw.Draw(sheet)
+    for place, (name, images) in enumerate(rows.items()):
+        x, y = place // height * (left + 10 * cell + 20), place % height * cell
+        pen.text((x, y + 12), name.replace("_", " "), 26, font)
+        for column, image in enumerate(images):
+            enlarged = Image.fromarray(image).resize((cell - 4, cell - 4), Image.Resampling.LANCZOS)
+            sheet.paste(enlarged, (x + left + column * cell, y))
+    sheet.save(path, optimize=True)
 
 
 def draw_glyph_steps(path: Path) -> None:
@@ -138,4 +158,5 @@ if __name__ == "__main__":
     draw_reading(IMAGES / "form-read.png", Reader.load(), "form.png")
     draw_reading(IMAGES / "photo-read.png", Reader.load(), "photo.jpg")
     draw_lines(IMAGES / "strings.png")
+    draw_corruptions(IMAGES / "corruptions.png")
     print(f"{IMAGES}: drawn")

@@ -200,6 +200,7 @@ def test_figures_on_images_that_were_trained_on_carry_a_caution(
     learned = replace(candidate, facts={"data": "mnist-train", "recipe": {"validation": 0}})
     validation = replace(data, name="mnist-validation")
     assert cautions(learned, validation)
+    assert cautions(learned, replace(data, name="mnist-validation:fog")), "the same digits, corrupted"
     held = replace(candidate, facts={"data": "mnist-train", "recipe": {"validation": 10_000}})
     assert cautions(held, validation) == []
     assert evaluate_weights(small_run, small_data, tmp_path).to_dict()["cautions"]

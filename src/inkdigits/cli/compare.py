@@ -22,7 +22,8 @@ def compare(
         str,
         typer.Option(
             metavar="SOURCE",
-            help="What to compare on: mnist-validation, mnist-test, or a path to labelled data.",
+            help="What to compare on: mnist-validation, mnist-test, one of them corrupted, as in "
+            "mnist-validation:fog, or a path to labelled data.",
         ),
     ] = "mnist-validation",
     out: Annotated[

@@ -21,7 +21,8 @@ def data(
         str,
         typer.Argument(
             help="mnist-train, mnist-validation, mnist-test, or a path: IDX images, Kaggle .csv, .npz, "
-            "a folder with a subfolder of images a class. `strings`: composed lines of handwriting."
+            "a folder with a subfolder of images a class. mnist-test:fog: one of MNIST-C's corruptions. "
+            "`strings`: composed lines of handwriting."
         ),
     ] = "mnist-train",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

@@ -21,7 +21,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="SOURCE",
-            help="What to judge on: mnist-test, mnist-validation, mnist-train, or a path to labelled data.",
+            help="What to judge on: mnist-test, mnist-validation, mnist-train, one of them corrupted, as in "
+            "mnist-test:fog, or a path to labelled data.",
         ),
     ] = "mnist-test",
     out: Annotated[

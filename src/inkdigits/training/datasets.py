@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import InvalidData, UsageError
 from inkdigits.training import published, sources
+from inkdigits.training.corruptions import corrupt
 from inkdigits.training.readers import DIGITS, read_samples
 
+MNIST = ("mnist-train", "mnist-validation", "mnist-test")
 VALIDATION = 10_000  # MNIST's last training images
 
 # of the test set as a Dataset (images, then labels), so that no other name lets it into a training
@@ -81,14 +83,20 @@ def load_data(source: str, *, folder: Path | None = None, offline: bool = False)
 
     Args:
         source: `mnist-train` (60,000), `mnist-validation` (the last 10,000 of them), `mnist-test` (10,000),
-            or a path: an IDX images file or its folder, a Kaggle .csv, an .npz, a folder of image folders.
+            one of them with a corruption, as in `mnist-test:fog` (see `corruptions`), or a path: an IDX
+            images file or its folder, a Kaggle .csv, an .npz, a folder of image folders.
         folder: where to look for MNIST first.
         offline: never touch the network.
 
     Raises:
+        UsageError: no such corruption.
         InvalidData: no such path, no accepted format, or something wrong in it, named with its row.
         DataUnavailable: MNIST isn't to be had.
     """
+    part, _, corruption = source.partition(":")
+    if corruption and part in MNIST:
+        clean = load_data(part, folder=folder, offline=offline)
+        return replace(clean, name=source, images=corrupt(clean.images, corruption))
     match source:
         case "mnist-train":
             return load_mnist("train", folder=folder, offline=offline)
@@ -105,12 +113,16 @@ def load_training_data(source: str, *, folder: Path | None = None, offline: bool
     """As `load_data`, for training and searching: labelled, and never MNIST's test images, by whatever name.
 
     Raises:
-        UsageError: the test images; they are opened once, to report.
+        UsageError: the test images, which are opened once, to report; corrupted ones, which say nothing of a
+            network that has learned from them.
         InvalidData: no labels, or as in `load_data`.
     """
     refused = UsageError(f"--data {source}: test images are kept for `inkdigits evaluate`; use mnist-train")
-    if source == "mnist-test":
+    part, _, corruption = source.partition(":")
+    if part == "mnist-test":
         raise refused
+    if corruption and part in MNIST:
+        raise UsageError(f"--data {source}: corruptions are kept for `inkdigits evaluate`; use {part}")
     data = load_data(source, folder=folder, offline=offline)
     if data.labels is None:
         raise InvalidData(f"{source}: has no labels, so nothing can be learned from it")
