@@ -13,9 +13,7 @@ cheques were mended (records/glyph.md, MODEL_CARD.md), so these are not untouche
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from digit_sets import digit_sets  # beside this file, as is `outliers`
 from inkdigits.reader import Reader
 from inkdigits.results import Classification
 from inkdigits.training.datasets import load_mnist
-from outliers import other_sets  # beside this file
+from outliers import other_sets
 
 ROOT = Path(__file__).parent.parent
-Labelled = tuple[str, list[NDArray[np.uint8]], list[int]]
 
 
 def main() -> None:
@@ -53,7 +51,7 @@ def main() -> None:
     digits["MNIST test, four times as large, dark on light"] = _of_digits(
         reader.classify_many(enlarged), test.labels.tolist()
     )
-    for name, pictures, labels in _digit_sets(arguments.data):
+    for name, pictures, labels in digit_sets(arguments.data):
         digits[name] = _of_digits(reader.classify_many(pictures), labels)
     others = {
         name: _of_others(reader.classify_many(pictures), known)
@@ -68,30 +66,6 @@ def main() -> None:
             json.dumps(result, indent=1) + "\n", encoding="utf-8"
         )
         (ROOT / "records" / "handwriting.md").write_text(page, encoding="utf-8")
-
-
-def _digit_sets(data: Path) -> Iterator[Labelled]:
-    if (semeion := data / "semeion" / "semeion.data").exists():
-        table = np.loadtxt(semeion)
-        pictures = [(row * 255).astype(np.uint8).reshape(16, 16) for row in table[:, :256]]
-        yield "Semeion", pictures, table[:, 256:266].argmax(1).tolist()
-    if (boxes := data / "cheque-amounts" / "boxes.csv").exists():
-        yield "digits cut from cheques", *_cheque_digits(boxes)
-
-
-def _cheque_digits(boxes: Path) -> tuple[list[NDArray[np.uint8]], list[int]]:
-    """Every digit of the cheque amounts, cut by its box with a margin of two pixels."""
-    pictures, labels = [], []
-    pages: dict[str, NDArray[np.uint8]] = {}
-    with boxes.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["file"] not in pages:
-                pages[row["file"]] = np.asarray(Image.open(boxes.parent / row["file"]).convert("L"))
-            x, y, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
-            cut = pages[row["file"]][max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-            pictures.append(cut)
-            labels.append(int(row["digit"]))
-    return pictures, labels
 
 
 def _of_digits(answers: list[Classification], labels: list[int]) -> dict[str, Any]:
