@@ -7,7 +7,7 @@ import pytest
 from inkdigits import speed, timing, yardsticks
 from inkdigits.model import SHIPPED
 from inkdigits.speed import Candidate, Throughput, measure, threads_to_try
-from inkdigits.timing import Rate, median_of, rate_of
+from inkdigits.timing import Rate
 
 
 @pytest.fixture
@@ -55,15 +55,6 @@ def test_the_best_batch_is_that_of_most_images_a_second() -> None:
     assert found.to_dict()["images_per_second"] == 30
     assert found.to_dict()["share_of_matrix_product"] == 0.2
     assert found.to_dict()["batches"] == {"1": 10, "8": 30, "32": 20}
-
-
-def test_rates_count_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "ENOUGH", 1.0)
-    monkeypatch.setattr(timing, "seconds", lambda work: work())
-    times = iter([5.0, 5.5])
-    monkeypatch.setattr(timing.time, "process_time", lambda: next(times))
-    assert rate_of(lambda: 0.25) == Rate(4.0, 8.0)
-    assert median_of([Rate(1, 9), Rate(2, 7), Rate(5, 8)]).times(3) == Rate(6, 24)
 
 
 def test_threads_double_up_to_the_most() -> None:
