@@ -3,11 +3,11 @@
     pip install -e '.[dev]'
     python benchmarks/page_latency.py [--strokes 60] [--write]
 
-A real `inkdigits serve` on loopback, Debian's Chromium without a window (CHROMIUM names another), and a hand
-that draws numbers with about 120 points a second, as a mouse gives them. The page is left as it is. A script
-in front of it notes when each pointer event happened, when the drawing was cut (`toDataURL`), when each
-request began and ended, when the answer stood in the document and when the next frame had been painted. What the
-server took of a request is in its log, under the request's id.
+A real `inkdigits serve` on loopback, Debian's Chromium without a window (CHROMIUM names another), and a
+hand that draws numbers with about 120 points a second, as a mouse gives them. The page is left as it is. A
+script in front of it notes when each pointer event happened, when the drawing was cut (`toDataURL`), when
+each request began and ended, when the answer stood in the document and when the next frame had been
+painted. What the server took of a request is in its log, under the request's id.
 
 Two delays: of the last event of each stroke, after which the hand waits; and of every event while it draws,
 until the first reading that has it in. The parts are those of readings, of which there is one at a time: the

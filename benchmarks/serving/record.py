@@ -186,7 +186,7 @@ def section_hostile(part: Part) -> list[str]:
         "Memory is PSS of all the server's processes, the "
         f"largest of which had {memory['most_of_a_process_mb']:.0f} MiB at most. Page processes ended and "
         f"replaced: {part['page_processes_replaced']}. "
-        "A 503 that asks to come again was followed, like any client would."
+        "A 503 that asks to come again was followed, like any client would; times are of each answer."
     )
     return ["## Hostile bodies", conditions(part), fill(how, 120), "\n".join(lines)]
 
