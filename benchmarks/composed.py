@@ -13,6 +13,7 @@ from inkdigits.training.datasets import load_data
 from inkdigits.training.fonts import Hands
 from inkdigits.training.handwriting import Shapes
 from inkdigits.training.line_recipe import LineRecipe
+from inkdigits.training.pendigits import PenDigits
 from inkdigits.training.strings import Composer, TrainingLine
 from labelled import Number
 
@@ -20,15 +21,11 @@ SEED = 31_415_927  # of composed lines; no training and no calibration has it
 
 
 def validation_composer(seed: int = SEED) -> Composer:
-    """Composes lines as for training, but with MNIST's validation digits where it writes MNIST's."""
+    """Composes lines as for training, but with the digits of MNIST and of pens that no training has."""
     digits = load_data("mnist-validation")
     assert digits.labels is not None
-    recipe = LineRecipe()
-    return Composer(
-        Shapes(digits.images, digits.labels, Hands()),
-        {"strokes": recipe.strokes, "mnist": recipe.mnist, "font": recipe.fonts},
-        seed,
-    )
+    shapes = Shapes(digits.images, digits.labels, Hands(), PenDigits.load("held-out"))
+    return Composer(shapes, LineRecipe().shares, seed)
 
 
 def composed(count: int, folder: Path) -> list[Number]:
