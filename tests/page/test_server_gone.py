@@ -28,7 +28,7 @@ def test_gone_and_back_without_losing_anything(sheet: Any, server: Any, examples
     expect(sheet.page.locator("#banner")).to_be_hidden()
     sheet.page.locator("#tab-picture").click()
     assert sheet.numbers() == ["1795"]
-    sheet.complaints.clear()  # the browser logs connections that are refused
+    sheet.is_refused = True  # the browser logs connections that are refused
 
 
 def test_busy_is_waited_for(sheet: Any, examples: Path) -> None:
@@ -49,7 +49,7 @@ def test_busy_is_waited_for(sheet: Any, examples: Path) -> None:
     sheet.open(examples / "numbers" / "amount.png")
     assert sheet.numbers() == ["7795"]
     assert len(asked) == 3
-    sheet.complaints.clear()
+    sheet.is_refused = True
 
 
 def test_asks_for_a_key_and_uses_it(sheet: Any, examples: Path) -> None:
@@ -69,7 +69,7 @@ def test_asks_for_a_key_and_uses_it(sheet: Any, examples: Path) -> None:
     sheet.expect_page()
     assert sheet.numbers() == ["7795"]
     expect(sheet.page.locator("#banner")).to_be_hidden()
-    sheet.complaints.clear()
+    sheet.is_refused = True
 
 
 def test_one_form_asks_for_all_that_wait_for_a_key(sheet: Any) -> None:
@@ -94,7 +94,7 @@ def test_one_form_asks_for_all_that_wait_for_a_key(sheet: Any) -> None:
     sheet.expect_read("3")
     expect(sheet.page.locator("#banner")).to_be_hidden()
     expect(sheet.page.locator("#about")).to_contain_text("inkdigits ")
-    sheet.complaints.clear()
+    sheet.is_refused = True
 
 
 def test_the_canvas_stays_where_it_is_when_the_server_goes(sheet: Any) -> None:
@@ -107,7 +107,7 @@ def test_the_canvas_stays_where_it_is_when_the_server_goes(sheet: Any) -> None:
     banner = sheet.page.locator("#banner").bounding_box()
     assert banner["y"] + banner["height"] <= before["y"]
     sheet.page.mouse.up()
-    sheet.complaints.clear()
+    sheet.is_refused = True
 
 
 def test_an_old_reading_does_not_pass_for_the_newest(sheet: Any) -> None:
@@ -123,7 +123,7 @@ def test_an_old_reading_does_not_pass_for_the_newest(sheet: Any) -> None:
     sheet.page.unroute("**/v1/*")
     sheet.page.locator("#try-now").click()
     sheet.expect_read("35")
-    sheet.complaints.clear()
+    sheet.is_refused = True
 
 
 def test_says_who_is_asked_to_wait(sheet: Any) -> None:
@@ -135,4 +135,4 @@ def test_says_who_is_asked_to_wait(sheet: Any) -> None:
     sheet.page.route("**/v1/*", too_many)
     sheet.draw("3")
     expect(sheet.page.locator("#banner")).to_have_text(re.compile("no more requests from here.*9 seconds"))
-    sheet.complaints.clear()
+    sheet.is_refused = True

@@ -15,7 +15,9 @@ from inkdigits.training.line_loop import is_line_weights, load_line_weights
 from inkdigits.training.line_recipe import LineRecipe
 from inkdigits.training.line_session import LineJob, begin, is_line_run, resume
 
-TINY = LineRecipe(lines=32, repeats=1, chunk=16, batch_size=8, validation=4, strokes=0.7, mnist=0.3, fonts=0)
+TINY = LineRecipe(
+    lines=32, repeats=1, chunk=16, batch_size=8, validation=4, strokes=0.5, pens=0.2, mnist=0.3, fonts=0
+)
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(

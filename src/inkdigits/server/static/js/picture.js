@@ -42,11 +42,14 @@ export async function open(given) {
   try {
     const answer = await insist(() => readOne(given, signal), signal);
     if (signal.aborted) return;
+    const found = new Work(answer.pages);
+    await decoded(found, 0);
+    if (signal.aborted) return;
     file = given;
     model = answer.model;
-    work = new Work(answer.pages);
+    work = found;
     show("page");
-    await turnTo(0);
+    draw(0);
     announce(`${counted(work.pages.flatMap(({ lines }) => lines).length, "number")}, ${work.doubts} to check`);
   } catch (error) {
     if (signal.aborted) return;
@@ -95,11 +98,27 @@ function cancel() {
 
 /** @param {number} to */
 async function turnTo(to) {
-  page = to;
-  choice = null;
-  const { explanation, width, height, source } = work.pages[page];
+  const turned = work;
+  await decoded(turned, to);
+  if (work === turned) draw(to);
+}
+
+/**
+ * Waits for a page's picture: until it is there, what is shown belongs together.
+ * @param {Work} whose
+ * @param {number} to
+ */
+async function decoded(whose, to) {
+  const { explanation } = whose.pages[to];
   if (explanation) picture.src = pictureUrl(explanation.picture, "image/jpeg");
   await picture.decode().catch(() => {}); // boxes and list are of use without it
+}
+
+/** @param {number} to */
+function draw(to) {
+  page = to;
+  choice = null;
+  const { width, height, source } = work.pages[page];
   picture.alt = `Page ${page + 1} of ${source ?? "the picture"}`;
   byId("file-name").textContent = source ?? "";
   byId("pager").hidden = work.pages.length < 2;
