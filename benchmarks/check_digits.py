@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from inkdigits import Reader
 from inkdigits.checks import check_named
 from inkdigits.reading import Options
 from inkdigits.results import Line
+from measured import commit  # beside this file
 from reading_page import table
 
 ROOT = Path(__file__).parent.parent
@@ -148,9 +148,8 @@ def of_lines(lines: Sequence[Line], truths: Sequence[str]) -> dict[str, Any]:
 
 def record(result: dict[str, Any]) -> str:
     """The whole record."""
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     said = (
-        f"{date.today()}, commit {commit}, line network {result['weights_sha256'][:16]}…. "
+        f"{date.today()}, commit {commit()}, line network {result['weights_sha256'][:16]}…. "
         f"{result['numbers']:,} numbers of each kind, composed as training lines are, with MNIST's "
         "validation digits. Given up: no number that passes is likely enough, and nothing is answered. "
         "Wrong: another number is answered. Errors removed: of the numbers that are read wrong with nothing "

@@ -35,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from measured import commit  # beside this file
+
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "fuzz.md"
 KEPT = ROOT / "runs" / "fuzz"
@@ -295,11 +297,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 def record(rows: list[dict[str, Any]], arguments: list[str]) -> str:
     """The whole record."""
     inputs, crashes = (sum(row[key] for row in rows) for key in ("inputs", "crashes"))
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     names = ("atheris", "pillow", "pypdfium2", "pillow-heif", "opencv-python-headless", "onnxruntime")
     packages = ", ".join(f"{name} {version(name)}" for name in names)
     conditions = (
-        f"{date.today()}, commit {commit}, {os.cpu_count()} cores, shared (load average "
+        f"{date.today()}, commit {commit()}, {os.cpu_count()} cores, shared (load average "
         f"{os.getloadavg()[0]:.1f} at the end), Python {platform.python_version()}, {packages}. One process "
         "at a time."
     )

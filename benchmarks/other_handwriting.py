@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +29,7 @@ from inkdigits.model import SHIPPED
 from inkdigits.training.candidates import Candidate, open_candidate
 from inkdigits.training.corruptions import CORRUPTIONS, corrupt
 from inkdigits.training.datasets import load_mnist
+from measured import commit  # beside this file
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "other-handwriting.json"
@@ -129,10 +129,6 @@ def described(candidate: Candidate) -> dict[str, Any]:
         "parameters": facts.get("parameters"),
         "weights_sha256": facts.get("weights_sha256"),
     }
-
-
-def commit() -> str:
-    return subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
 
 
 def page(found: dict[str, Any]) -> str:

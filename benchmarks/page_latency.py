@@ -21,7 +21,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from measured import commit, processor  # beside this file
 from serving.servers import OURS, running
 
 ROOT = Path(__file__).parent.parent
@@ -266,11 +266,10 @@ def within(ms: list[float]) -> float:
 
 def record(found: Found) -> str:
     """The whole record."""
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     conditions = (
-        f"{date.today()}, commit {commit}, {processor()} ({os.cpu_count()} cores, shared by server, browser "
-        f"and hand; load average {os.getloadavg()[0]:.1f} meanwhile), Python {platform.python_version()}, "
-        f"{found.browser} without a window and without a GPU."
+        f"{date.today()}, commit {commit()}, {processor()} ({os.cpu_count()} cores, shared by server, "
+        f"browser and hand; load average {os.getloadavg()[0]:.1f} meanwhile), "
+        f"Python {platform.python_version()}, {found.browser} without a window and without a GPU."
     )
     summary = (
         f"{statistics.median(found.ends):.0f} ms from the last pointer event of a stroke to its reading on "
@@ -284,13 +283,6 @@ def record(found: Found) -> str:
         table(found),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 if __name__ == "__main__":

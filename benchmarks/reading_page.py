@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -17,6 +15,7 @@ import onnxruntime
 
 from engines import Engines
 from inkdigits import Reader
+from measured import commit, processor  # beside this file
 
 OURS = "inkdigits"
 STAGE_TIMES = (("median", "median_ms"), ("95% below", "p95_ms"), ("processor, median", "processor_ms"))
@@ -25,11 +24,9 @@ STAGES = ("opening", "preprocessing", "network", "decoding", "in total")
 
 def conditions(engines: Engines, reader: Reader, rounds: int, composed: int) -> dict[str, Any]:
     """On what, with what."""
-    root = Path(__file__).parent.parent
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=root, text=True).strip()
     return {
         "date": str(date.today()),
-        "commit": commit,
+        "commit": commit(),
         "processor": processor(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -45,13 +42,6 @@ def conditions(engines: Engines, reader: Reader, rounds: int, composed: int) -> 
         "missing": engines.missing,
         "weights_sha256": reader.numbers.model.card["sha256"],
     }
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 def page(result: dict[str, Any]) -> str:

@@ -19,7 +19,6 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import argparse
 import platform
 import statistics
-import subprocess
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -33,6 +32,7 @@ from inkdigits import Reader
 from inkdigits.model import SHIPPED
 from inkdigits.timing import Rate, median_of, rate_of, seconds
 from inkdigits.training.datasets import Dataset, load_data, load_training_data
+from measured import commit, processor  # beside this file
 from peers import CALIBRATION, NETWORKS, Missing, Predict, read_network, scikit_learn  # beside this file
 
 ROOT = Path(__file__).parent.parent
@@ -159,10 +159,9 @@ def pipeline_line(rounds: int) -> str:
 
 def record(text: str, arguments: argparse.Namespace) -> str:
     """The whole record."""
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     packages = ", ".join(f"{name} {found}" for name in PACKAGES if (found := installed(name)))
     conditions = (
-        f"{date.today()}, commit {commit}, {processor()} ({os.cpu_count()} cores, shared; load average "
+        f"{date.today()}, commit {commit()}, {processor()} ({os.cpu_count()} cores, shared; load average "
         f"{os.getloadavg()[0]:.1f} meanwhile), Python {platform.python_version()}, {packages}. "
         f"One thread each, one process, medians of {arguments.rounds} rounds in turns ({CALLS} single glyphs "
         "a round). All networks have the weights of the ONNX file, batch norm folded in; int8's ranges come "
@@ -180,13 +179,6 @@ def installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from measured import commit, processor  # beside this file
 from serving.compare import compare
 from serving.hostile import hostile
 from serving.kill import kill
@@ -85,7 +85,7 @@ def measured(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     others = (busy_seconds() - busy - own_seconds() + own) / took
     return {
         "date": str(date.today()),
-        "commit": commit(),
+        "commit": commit(WATCHED),
         "command": "python benchmarks/serving.py " + " ".join(sys.argv[1:]),
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
@@ -108,20 +108,6 @@ def own_seconds() -> float:
     """Processor seconds of this process and of all that it started and that have ended."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def commit() -> str:
-    """The commit that was measured, and whether something of it had been changed since."""
-    said = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
-    changed = subprocess.check_output(["git", "status", "--porcelain", "--", *WATCHED], cwd=ROOT, text=True)
-    return f"{said} with uncommitted changes" if changed.strip() else said
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from textwrap import fill
 import numpy as np
 import onnxruntime
 
+from measured import commit, processor  # beside this file
+
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "startup.md"
 PICTURE = "examples/digits/7-blue-pen.jpg"
@@ -106,9 +108,8 @@ def table(times: dict[str, Times]) -> str:
 def record(times: dict[str, Times], rounds: int) -> str:
     """The whole record."""
     reached = [f"{over_bare(times, name):.2f} s for `{name}` (goal {goal})" for name, goal in GOALS.items()]
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     conditions = (
-        f"{date.today()}, commit {commit}, {processor()} ({os.cpu_count()} cores, shared; load average "
+        f"{date.today()}, commit {commit()}, {processor()} ({os.cpu_count()} cores, shared; load average "
         f"{os.getloadavg()[0]:.1f} meanwhile), Python {platform.python_version()}, NumPy {np.__version__}, "
         f"ONNX Runtime {onnxruntime.__version__}. Files in the page cache, byte code compiled. {rounds} "
         'rounds, each process once a round, in turns; "over a bare Python" is the median of the differences '
@@ -128,13 +129,6 @@ def record(times: dict[str, Times], rounds: int) -> str:
         fill(reading, 120),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 if __name__ == "__main__":
