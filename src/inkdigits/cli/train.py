@@ -35,6 +35,14 @@ def train(
         Path | None,
         typer.Option("--from", help="Begin with these weights (a run or .safetensors): fine-tuning."),
     ] = None,
+    teachers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--teacher",
+            metavar="RUN|WEIGHTS",
+            help="Learn from its answers, too (distillation); repeat for several, which are averaged.",
+        ),
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run instead of beginning one.")] = None,
     root: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs/train"),
     name: Annotated[str | None, typer.Option(help="Of the run folder; the recipe's unless said.")] = None,
@@ -63,7 +71,7 @@ def train(
     from inkdigits.training.recipes import DEFAULT
 
     if resume is not None:
-        if recipe or options or epochs or batch_size or start or name or seed or threads:
+        if recipe or options or epochs or batch_size or start or teachers or name or seed or threads:
             raise UsageError("--resume goes on as the run began: give no recipe and none of its options")
         if line_session.is_line_run(resume):
             _print(line_session.resume(resume, quiet=quiet), as_json)
@@ -75,7 +83,7 @@ def train(
         from inkdigits.training.line_recipe import LineRecipe
         from inkdigits.training.line_recipe import with_options as with_line_options
 
-        if epochs or compiled or tensorboard or data != "mnist-train":
+        if epochs or compiled or tensorboard or teachers or data != "mnist-train":
             raise UsageError(
                 "line: trains on lines that it composes itself; use --set lines=N for its length"
             )
@@ -102,6 +110,7 @@ def train(
             threads=threads,
             compiled=compiled,
             start=str(start.resolve()) if start else None,
+            teachers=tuple(str(teacher.resolve()) for teacher in teachers or ()),
             mnist=str(mnist.resolve()) if mnist else None,
             offline=offline,
         )

@@ -34,6 +34,8 @@ def augment(glyphs: Tensor, how: Augment, generator: Generator, strength: float 
         ink = _warp(ink, how, draw, strength)
     if how.stray:
         ink = draw.chosen(how.stray, _with_stray_ink(ink, draw), ink)
+    if how.ruling:
+        ink = draw.chosen(how.ruling, _with_ruling(ink, draw), ink)
     if how.low_resolution:
         ink = draw.chosen(how.low_resolution, _low_resolution(ink, draw), ink)
     if how.thickness:
@@ -42,8 +44,15 @@ def augment(glyphs: Tensor, how: Augment, generator: Generator, strength: float 
         ink = draw.chosen(how.hard_edges, _harden(ink, draw), ink)
     if how.contrast:
         ink = ink * (1 - how.contrast * draw.uniform())[:, None, None]
+    if how.blur:
+        ink = draw.chosen(how.blur, _blur(ink, draw), ink)
+    if how.haze:
+        ink = draw.chosen(how.haze, _haze(ink, draw), ink)
     if how.noise:
-        ink = ink + how.noise / 255 * torch.randn(ink.shape, generator=generator, device=ink.device)
+        sd = how.noise / 255 * draw.uniform()[:, None, None]
+        ink = ink + sd * torch.randn(ink.shape, generator=generator, device=ink.device)
+    if how.speckle:
+        ink = draw.chosen(how.speckle, _speckle(ink, draw), ink)
     if how.erase:
         ink = draw.chosen(how.erase, _erase(ink, draw), ink)
     return ink.clamp(0, 1) * 255
@@ -147,6 +156,17 @@ def _with_stray_ink(ink: Tensor, draw: _Draw) -> Tensor:
     return torch.maximum(ink, ink.roll(1, 0).gather(2, columns) * inside[:, None])
 
 
+def _with_ruling(ink: Tensor, draw: _Draw) -> Tensor:
+    """A straight line, 0.6 to 2 pixels wide, at any angle, through the middle 20 pixels."""
+    angle = draw.uniform(0, math.pi)[:, None, None]
+    centre = SIDE / 2 - 0.5
+    axis = torch.arange(SIDE, device=ink.device) - centre
+    across = torch.cos(angle) * axis[None, None, :] + torch.sin(angle) * axis[None, :, None]
+    away = (across - draw.within(10)[:, None, None]).abs()
+    line = (draw.uniform(0.3, 1.0)[:, None, None] - away + 0.5).clamp(0, 1)
+    return torch.maximum(ink, line * draw.uniform(0.3, 1)[:, None, None])
+
+
 def _low_resolution(ink: Tensor, draw: _Draw) -> Tensor:
     """Through a grid of 11 to 24 places a side, and back, blocky or smooth: one grid a batch."""
     places = int(torch.randint(11, 25, (), generator=draw.generator, device=draw.device))
@@ -172,6 +192,36 @@ def _harden(ink: Tensor, draw: _Draw) -> Tensor:
     threshold = draw.uniform(0.3, 0.6)[:, None, None]
     gain = torch.exp(draw.uniform(math.log(1.5), math.log(20)))[:, None, None]
     return ((ink - threshold) * gain + 0.5).clamp(0, 1)
+
+
+def _blur(ink: Tensor, draw: _Draw) -> Tensor:
+    """Gaussians of 0.4 to 1.5 pixels, wider one way than the other, one kernel a glyph."""
+    places = torch.arange(-3, 4, device=ink.device)
+    kernels = []
+    for _ in range(2):
+        weights = torch.exp(-0.5 * (places / draw.uniform(0.4, 1.5)[:, None]) ** 2)
+        kernels.append(weights / weights.sum(1, keepdim=True))
+    down, right = kernels[0][:, None, :, None], kernels[1][:, None, None, :]
+    count = len(ink)
+    blurred = F.conv2d(ink[None], down, padding=(3, 0), groups=count)
+    return F.conv2d(blurred, right, padding=(0, 3), groups=count)[0]
+
+
+def _haze(ink: Tensor, draw: _Draw) -> Tensor:
+    """Light laid over the glyph, even or in clouds of 3 to 9 to a side: 0.1 to 0.7 of white."""
+    knots = int(torch.randint(3, 10, (), generator=draw.generator, device=draw.device))
+    noise = torch.rand(draw.count, 1, knots, knots, generator=draw.generator, device=draw.device)
+    clouds = F.interpolate(noise, size=(SIDE, SIDE), mode="bilinear", align_corners=True)[:, 0]
+    evenness, light = draw.uniform()[:, None, None], draw.uniform(0.1, 0.7)[:, None, None]
+    light = light * torch.lerp(clouds, torch.ones_like(clouds), evenness)
+    return ink + light * (1 - ink)
+
+
+def _speckle(ink: Tensor, draw: _Draw) -> Tensor:
+    """Up to 15% of the pixels white, up to 15% black."""
+    drawn = torch.rand(ink.shape, generator=draw.generator, device=draw.device)
+    white, black = (draw.uniform(0, 0.15)[:, None, None] for _ in range(2))
+    return torch.where(drawn < white, 1.0, torch.where(drawn > 1 - black, 0.0, ink))
 
 
 def _erase(ink: Tensor, draw: _Draw) -> Tensor:

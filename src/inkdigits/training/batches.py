@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from inkdigits.errors import InvalidData, UsageError
 from inkdigits.training.datasets import Dataset, split_validation
 from inkdigits.training.negatives import draw_others
+from inkdigits.training.pendigits import draw_pen_digits
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.strokes import draw_digits
 
@@ -38,19 +39,21 @@ class Batches:
     def __init__(self, recipe: Recipe, data: Dataset, seed: int, device: torch.device) -> None:
         self._images, self._labels, self.validation = _placed(recipe, data, device)
         how = recipe.augment
-        if how.synthetic + how.negatives > 0.9:
+        makers = {"synthetic": draw_digits, "pens": draw_pen_digits, "negatives": draw_others}
+        shares = {name: getattr(how, name) for name in makers}
+        if (drawn := sum(shares.values())) > 0.9:
             raise UsageError(
-                "augment.synthetic and augment.negatives leave under a tenth of a batch for data"
+                f"augment.{' and augment.'.join(makers)} leave under a tenth of a batch for data"
             )
-        if how.synthetic and data.classes != tuple("0123456789"):
-            raise UsageError(f"augment.synthetic draws digits, not {', '.join(data.classes)}: set it to 0")
-        self._real = max(1, round(recipe.batch_size * (1 - how.synthetic - how.negatives)))
+        for name in ("synthetic", "pens"):
+            if shares[name] and data.classes != tuple("0123456789"):
+                raise UsageError(f"augment.{name} draws digits, not {', '.join(data.classes)}: set it to 0")
+        self._real = max(1, round(recipe.batch_size * (1 - drawn)))
         self.steps = len(self._slices())
-        makers = ((how.synthetic, draw_digits), (how.negatives, draw_others))
         self._pools = [
-            (share * recipe.batch_size / self._real, *make(DRAWN, seed, device))
-            for share, make in makers
-            if share
+            (shares[name] * recipe.batch_size / self._real, *make(DRAWN, seed, device))
+            for name, make in makers.items()
+            if shares[name]
         ]
 
     def __len__(self) -> int:

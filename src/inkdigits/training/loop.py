@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -29,10 +29,12 @@ from inkdigits.training import checkpoint, devices, runs
 from inkdigits.training.augment import augment
 from inkdigits.training.batches import Batches
 from inkdigits.training.datasets import Dataset
+from inkdigits.training.losses import distillation_loss, glyph_losses
 from inkdigits.training.networks import Network, count_parameters
 from inkdigits.training.optimization import Stepper, make_optimizer
-from inkdigits.training.recipes import Recipe
+from inkdigits.training.recipes import Recipe, from_dict
 from inkdigits.training.runs import Epoch
+from inkdigits.training.teaching import Teachers
 
 CALM = 1 / 3  # how much of the distortion stays in the calm epochs at the end
 
@@ -81,6 +83,7 @@ def train(
     compiled: bool = False,
     run: Path | None = None,
     start: checkpoint.Weights | None = None,
+    teachers: Sequence[checkpoint.Weights] = (),
     resume: bool = False,
     watch: Watch | None = None,
 ) -> Trained:
@@ -96,6 +99,7 @@ def train(
         compiled: let `torch.compile` fuse the network (minutes at first, needs a C++ compiler on a CPU).
         run: the run folder that gets `weights/` and `results.csv` after every epoch; None writes nothing.
         start: weights to begin with (fine-tuning); its last layer is made anew when the classes differ.
+        teachers: trained networks whose answers are learned beside the labels (distillation).
         resume: go on from the state in `run`.
         watch: told of steps and epochs.
 
@@ -105,7 +109,9 @@ def train(
         OutputError: the run folder can't be written; the last good state stays.
         UsageError: the recipe or device doesn't fit.
     """
-    training = _Training(recipe, data, seed, devices.choose(device, precision, threads), compiled, start)
+    training = _Training(
+        recipe, data, seed, devices.choose(device, precision, threads), compiled, start, teachers
+    )
     if resume:
         if run is None:
             raise UsageError("resuming needs a run folder")
@@ -148,6 +154,7 @@ class _Training:
         compute: devices.Compute,
         compiled: bool,
         start: checkpoint.Weights | None,
+        teachers: Sequence[checkpoint.Weights],
     ) -> None:
         self.recipe, self.seed, self.compute = recipe, seed, compute
         self.classes, self.data_name, self.data_sha256 = data.classes, data.name, data.sha256
@@ -166,6 +173,9 @@ class _Training:
         self.best_epoch = 0
         self.best: dict[str, Tensor] = {}
         self.from_sha256 = start.sha256 if start is not None else None
+        self.teachers = (
+            Teachers(teachers, data.classes, compute, recipe.distillation_temperature) if teachers else None
+        )
 
     # -- one epoch
 
@@ -216,7 +226,12 @@ class _Training:
         """One step of the optimiser; the batch's loss and how many of its real glyphs were right."""
         with self.compute.autocast():
             logits = self.forward(glyphs).float()
-        loss = batch_loss(logits, labels, self.recipe.label_smoothing)
+        losses = glyph_losses(logits, labels, self.recipe.label_smoothing)
+        if self.teachers is not None:  # they know digits of the data, not drawn ones nor what is no digit
+            taught = self.teachers.probabilities(glyphs[:real])
+            distilled = distillation_loss(logits[:real], taught, self.recipe.distillation_temperature)
+            losses = torch.cat([losses[:real].lerp(distilled, self.recipe.distillation), losses[real:]])
+        loss = losses.mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
@@ -304,14 +319,18 @@ class _Training:
         """What is saved with the weights, beside recipe and classes."""
         best = self.history[self.best_epoch - 1]
         return {
-            "seed": self.seed,
+            **self._identity(),
             "epoch": self.best_epoch,
             "validation_accuracy": best.validation_accuracy,
             "parameters": count_parameters(self.network),
             "data": self.data_name,
-            "data_sha256": self.data_sha256,
             "from_sha256": self.from_sha256,
         }
+
+    def _identity(self) -> dict[str, Any]:
+        """What a run must share with the state it goes on from, beside its recipe."""
+        teachers = self.teachers.sha256 if self.teachers is not None else []
+        return {"seed": self.seed, "data_sha256": self.data_sha256, "teachers_sha256": teachers}
 
     # -- on disk
 
@@ -338,9 +357,9 @@ class _Training:
         if not path.exists():
             return
         tensors, plain = checkpoint.load_state(path)
-        mine = {"recipe": self.recipe.to_dict(), "seed": self.seed, "data_sha256": self.data_sha256}
-        for what, value in mine.items():
-            if plain[what] != value:
+        theirs = {"teachers_sha256": [], **plain, "recipe": from_dict(plain["recipe"])}
+        for what, value in {"recipe": self.recipe, **self._identity()}.items():
+            if theirs[what] != value:
                 raise UsageError(f"{run}: its {what} differs from the one given now; start a new run instead")
         self.history = [Epoch(**row) for row in plain["history"]]
         self.best_epoch = plain["best_epoch"]
@@ -363,8 +382,7 @@ class _Training:
     def _plain(self) -> dict[str, Any]:
         return {
             "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "data_sha256": self.data_sha256,
+            **self._identity(),
             "threads": self.compute.threads,
             "precision": self.compute.precision,
             "history": [asdict(epoch) for epoch in self.history],
@@ -401,14 +419,3 @@ def _first_network(recipe: Recipe, classes: int, start: checkpoint.Weights | Non
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-def batch_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy; glyphs labelled −1 are no digits and pull the answer towards "all classes alike".
-
-    The second part is outlier exposure (Hendrycks et al. 2019), with half a digit's weight.
-    """
-    digits = labels >= 0
-    entropy = F.cross_entropy(logits, labels.clamp(min=0), label_smoothing=smoothing, reduction="none")
-    uniform = -F.log_softmax(logits, dim=1).mean(1)
-    return torch.where(digits, entropy, 0.5 * uniform).mean()

@@ -1,4 +1,4 @@
-"""Digits as 44 people in Turkey wrote them on a tablet, as pen strokes. Knows arrays; nothing of lines.
+"""Digits as 44 people in Turkey wrote them on a tablet, as pen strokes. Knows strokes; nothing of lines.
 
 Pen-Based Recognition of Handwritten Digits (E. Alpaydin and F. Alimoglu 1996, doi:10.24432/C5MG6K, CC BY
 4.0): 10,992 digits of eight points each, evenly spaced along the pen's way. pendigits.npz has them as bytes,
@@ -17,9 +17,12 @@ from importlib import resources
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inkdigits.training.forms import Form, form_of
+from inkdigits.training.strokes import POINTS, Skeletons, draw_forms
 
 Part = Literal["train", "held-out"]
 Points = NDArray[np.float64]
@@ -31,6 +34,7 @@ UPWARDS = 0.04  # of the height; less is no jump
 RISE = 0.08  # of a 4's height: what a jump from the angle to the stem goes up at least
 SHORTEST = 0.3  # stem of a 4
 BEYOND = 0.12  # what a bar reaches beyond its stem at least: the points cut its ends, too
+WOBBLE = 0.02  # of the height: what a point moves when a digit is written again
 CROSSED = 0.12  # of the height: how far above the stem's end a 7's bar lies at least
 
 
@@ -63,6 +67,31 @@ class PenDigits:
         digit = int(self.labels[index])
         strokes = strokes_of(self.points[index], digit)
         return form_of([stroke * (SLIM, 1) for stroke in strokes] if digit == 1 else strokes)
+
+
+def draw_pen_digits(count: int, seed: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Glyphs of those for training, no two alike, each digit equally often.
+
+    Returns:
+        Glyphs `uint8 (count, 28, 28)` and labels `int64 (count,)`, on the device.
+    """
+    return draw_forms(_skeletons(), count, seed, device, WOBBLE)
+
+
+@cache
+def _skeletons() -> Skeletons:
+    """All digits for training as skeletons: their points are the control points."""
+    digits = PenDigits.load("train")
+    forms = [digits.form(index) for index in range(len(digits.labels))]
+    most = max(len(form.controls) for form in forms)
+    controls, blend = torch.zeros(len(forms), most, 2), torch.zeros(len(forms), POINTS, most)
+    for index, form in enumerate(forms):
+        points = len(form.controls)
+        controls[index, :points] = torch.from_numpy(form.controls)
+        blend[index, :, :points] = torch.from_numpy(form.blend)
+    drawn = torch.from_numpy(np.stack([form.drawn for form in forms]))
+    labels = torch.from_numpy(digits.labels.astype(np.int64))
+    return Skeletons(tuple(map(str, digits.labels)), labels, controls, blend, drawn)
 
 
 @cache

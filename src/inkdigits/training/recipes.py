@@ -25,6 +25,7 @@ class Augment:
 
     Attributes:
         synthetic: share of each batch that is drawn from stroke skeletons instead (`strokes.py`).
+        pens: share of each batch that is drawn as a tablet followed people's pens (`pendigits.py`).
         negatives: share of each batch that is no digit (letters, scribbles), taught as "can't say".
         rotation: degrees, uniform within ±.
         shift: pixels, uniform within ±, both ways.
@@ -38,13 +39,18 @@ class Augment:
         low_resolution: share of glyphs that pass through a coarser grid.
         hard_edges: share of glyphs whose greys are pushed towards black and white.
         contrast: share of the ink's brightness that may be lost.
-        noise: standard deviation of pixel noise, grey levels.
+        blur: share of glyphs out of focus.
+        haze: share of glyphs whose ground is lit, unevenly, as if no one had made it black.
+        noise: standard deviation of pixel noise, grey levels, uniform from 0.
+        speckle: share of glyphs with some pixels black or white at random.
+        ruling: share of glyphs with a thin line across, as a form's lines leave it.
         stray: share of glyphs with a piece of another one's ink beside them, as careless cuts leave it.
         erase: probability that a random rectangle is wiped out (Zhong et al. 2017).
         flip: probability of a horizontal flip. It makes wrong digits of right ones: off unless asked for.
     """
 
     synthetic: float = 0.0
+    pens: float = 0.0
     negatives: float = 0.0
     rotation: float = 0.0
     shift: float = 0.0
@@ -58,7 +64,11 @@ class Augment:
     low_resolution: float = 0.0
     hard_edges: float = 0.0
     contrast: float = 0.0
+    blur: float = 0.0
+    haze: float = 0.0
     noise: float = 0.0
+    speckle: float = 0.0
+    ruling: float = 0.0
     stray: float = 0.0
     erase: float = 0.0
     flip: float = 0.0
@@ -86,6 +96,9 @@ class Recipe:
         stop_after: early stopping, epochs without a better validation loss; 0 turns it off.
         keep: which epoch's weights are the result: `best` validation loss or accuracy, or `last`.
         gradient_clip: longest gradient, 2-norm; 0 turns it off.
+        distillation: how much of a glyph's loss is its teachers' part, where there are teachers
+            (`teaching.py`); the label has the rest.
+        distillation_temperature: softens answers of teachers and student.
         augment: see `Augment`.
         calm_epochs: the last epochs, trained with a third of the distortion's size.
         validation: how many of the last training images are kept for validation; 0 trains on all.
@@ -111,6 +124,8 @@ class Recipe:
     stop_after: int = 0
     keep: Literal["loss", "accuracy", "last"] = "accuracy"
     gradient_clip: float = 0.0
+    distillation: float = 0.9
+    distillation_temperature: float = 4.0
     augment: Augment = field(default_factory=Augment)
     calm_epochs: int = 0
     validation: int = 10_000
@@ -212,6 +227,10 @@ def _coerce(owner: type, name: str, value: Any) -> Any:
         raise UsageError(f"option {prefix}{name}: must be at least 1")
     if name in _BELOW_ONE and number >= 1:
         raise UsageError(f"option {prefix}{name}: must be below 1")
+    if name == "distillation" and number > 1:
+        raise UsageError(f"option {prefix}{name}: must be at most 1")
+    if name == "distillation_temperature" and number == 0:
+        raise UsageError(f"option {prefix}{name}: must be above 0")
     if name == "elastic_scale" and number < 1:
         raise UsageError(f"option {prefix}{name}: must be at least 1 pixel")
     return number

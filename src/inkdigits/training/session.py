@@ -30,6 +30,7 @@ class Job:
         threads: of the CPU; None lets a probe choose.
         compiled: whether `torch.compile` fuses the network.
         start: weights to begin with, or None.
+        teachers: weights whose answers are learned beside the labels.
         mnist: folder that is searched for MNIST first.
         offline: never touch the network.
     """
@@ -41,6 +42,7 @@ class Job:
     threads: int | None = None
     compiled: bool = False
     start: str | None = None
+    teachers: tuple[str, ...] = ()
     mnist: str | None = None
     offline: bool = False
 
@@ -92,7 +94,7 @@ def begin(
         InkdigitsError: as the loop, data sets and export say.
     """
     data = _training_data(job)
-    start = checkpoint.load_weights(Path(job.start)) if job.start else None
+    given = _given(job)
     compute = devices.choose(job.device, job.precision, job.threads)
     if job.threads is None and compute.device.type == "cpu":
         job = replace(job, threads=devices.probe_threads())
@@ -105,7 +107,7 @@ def begin(
     runs.write_recipe(run, recipe)
     facts = {"device": str(compute.device), "precision": compute.precision}
     runs.write_environment(run, {"job": asdict(job), **facts, "data_sha256": data.sha256})
-    return _train(run, recipe, job, data, start, resume=False, quiet=quiet, tensorboard=tensorboard)
+    return _train(run, recipe, job, data, given, resume=False, quiet=quiet, tensorboard=tensorboard)
 
 
 def resume(
@@ -125,13 +127,25 @@ def resume(
     recipe, environment = runs.read_recipe(run), runs.read_environment(run)
     known = {field.name for field in fields(Job)}
     values = environment.get("job")
-    if not isinstance(values, dict) or set(values) != known:
+    if not isinstance(values, dict) or not set(values) <= known:
         raise UsageError(f"{run}: its environment.json doesn't say how it was trained; start a new run")
-    job = Job(**values)
+    job = Job(**{**values, "teachers": tuple(values.get("teachers", ()))})
     job = replace(job, mnist=mnist or job.mnist, offline=offline or job.offline)
     data = _training_data(job)
+    return _train(run, recipe, job, data, _given(job), resume=True, quiet=quiet, tensorboard=tensorboard)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Weights that a job names."""
+
+    start: checkpoint.Weights | None
+    teachers: tuple[checkpoint.Weights, ...]
+
+
+def _given(job: Job) -> _Given:
     start = checkpoint.load_weights(Path(job.start)) if job.start else None
-    return _train(run, recipe, job, data, start, resume=True, quiet=quiet, tensorboard=tensorboard)
+    return _Given(start, tuple(checkpoint.load_weights(Path(path)) for path in job.teachers))
 
 
 def _training_data(job: Job) -> Dataset:
@@ -143,7 +157,7 @@ def _train(
     recipe: Recipe,
     job: Job,
     data: Dataset,
-    start: checkpoint.Weights | None,
+    given: _Given,
     *,
     resume: bool,
     quiet: bool,
@@ -161,7 +175,8 @@ def _train(
                 threads=job.threads,
                 compiled=job.compiled,
                 run=run,
-                start=start,
+                start=given.start,
+                teachers=given.teachers,
                 resume=resume,
                 watch=_Watches([display, *boards], check),
             )

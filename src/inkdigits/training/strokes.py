@@ -50,7 +50,13 @@ def draw_digits(count: int, seed: int, device: torch.device | str = "cpu") -> tu
     Returns:
         Glyphs `uint8 (count, 28, 28)` and labels `int64 (count,)`, on the device.
     """
-    skeletons = load_skeletons("digits")
+    return draw_forms(load_skeletons("digits"), count, seed, device)
+
+
+def draw_forms(
+    skeletons: Skeletons, count: int, seed: int, device: torch.device | str, wobble: float = 0.055
+) -> tuple[Tensor, Tensor]:
+    """Digits of these forms; `wobble`: see `jittered`. As `draw_digits`."""
     generator = torch.Generator("cpu").manual_seed(seed)
     wanted = torch.arange(count) % 10
     forms = torch.empty(count, dtype=torch.int64)
@@ -58,15 +64,20 @@ def draw_digits(count: int, seed: int, device: torch.device | str = "cpu") -> tu
         of_digit = torch.nonzero(skeletons.labels == digit)[:, 0]
         places = torch.nonzero(wanted == digit)[:, 0]
         forms[places] = of_digit[torch.randint(len(of_digit), (len(places),), generator=generator)]
-    lines, drawn = jittered(skeletons, forms, generator)
+    lines, drawn = jittered(skeletons, forms, generator, wobble)
     return render(lines, drawn, generator, torch.device(device)), wanted.to(device)
 
 
-def jittered(skeletons: Skeletons, forms: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Polylines `(N, POINTS, 2)` of these allographs, no two alike, and where the pen is down."""
+def jittered(
+    skeletons: Skeletons, forms: Tensor, generator: Generator, wobble: float = 0.055
+) -> tuple[Tensor, Tensor]:
+    """Polylines `(N, POINTS, 2)` of these allographs, no two alike, and where the pen is down.
+
+    Control points move by up to `wobble` of the height (standard deviation).
+    """
     controls = skeletons.controls[forms]
-    wobble = 0.055 * torch.rand(len(forms), 1, 1, generator=generator)
-    controls = controls + wobble * torch.randn(controls.shape, generator=generator)
+    size = wobble * torch.rand(len(forms), 1, 1, generator=generator)
+    controls = controls + size * torch.randn(controls.shape, generator=generator)
     # the whole form gives way, too: a bend that varies smoothly over the box
     x, y = controls[..., 0], controls[..., 1]
     bend = 0.12 * torch.randn(4, len(forms), 1, generator=generator)
