@@ -7,6 +7,7 @@ MNIST's own did (LeCun et al. 1998, section III.A). Knows nothing of files, page
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -178,14 +179,21 @@ def _without_slope(grey: Grey) -> Grey:
     small = cv2.resize(grey, (min(width, 48), min(height, 48)), interpolation=cv2.INTER_AREA).astype(
         np.float64
     )
-    y, x = np.mgrid[-1 : 1 : small.shape[0] * 1j, -1 : 1 : small.shape[1] * 1j]
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    light = (terms @ np.linalg.lstsq(terms, small.ravel(), rcond=None)[0]).reshape(small.shape)
+    terms, fit = _parabolas(*small.shape)
+    light = (terms @ (fit @ small.ravel())).reshape(small.shape)
     if light.var() <= 0.5 * small.var():
         return grey
     slope = cv2.resize(light.astype(np.float32), (width, height))
     evened: Grey = np.clip(grey - slope + 128, 0, 255).astype(np.uint8)
     return evened
+
+
+@lru_cache(maxsize=64)
+def _parabolas(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Terms of a parabola over a picture, `(height * width, 6)`, and what fits them to pixels, `(6, …)`."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    return terms, np.linalg.pinv(terms)
 
 
 def _paper(picture: Ink) -> Ink:

@@ -74,7 +74,8 @@ EVERYTHING = {
     "adam with step": {"optimizer": "adam", "schedule": "step", "factor": 0.1},
     "adamw with cosine, averaging, clipping": {
         "optimizer": "adamw", "schedule": "cosine", "ema": 0.95, "gradient_clip": 1.0, "weight_decay": 0.1,
-        "label_smoothing": 0.1, "augment": Augment(synthetic=0.2, pens=0.1, negatives=0.1, rotation=10, elastic=0.5),
+        "label_smoothing": 0.1,
+        "augment": Augment(synthetic=0.2, pens=0.1, negatives=0.1, rotation=10, elastic=0.5),
     },
 }  # fmt: skip
 
