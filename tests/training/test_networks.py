@@ -45,7 +45,16 @@ def test_scaling_is_inside_so_bytes_and_floats_answer_alike() -> None:
 def test_every_kind_of_layer_can_be_combined() -> None:
     layers = (
         *("conv 8 3", "norm", "silu", "depthwise 3", "gelu", "average", "residual 12", "pool 2"),
-        *("conv 4 2", "dropout 0.1", "global", "dense 6", "norm", "relu", "dense"),
+        *(
+            "conv 4 2",
+            "repeat 2 add: depthwise 3 / conv 4 1 / norm / relu",
+            "dropout 0.1",
+            "global",
+            "dense 6",
+            "norm",
+            "relu",
+            "dense",
+        ),
     )
     assert Network(layers, classes=7).eval()(torch.zeros(2, 28, 28)).shape == (2, 7)
 
@@ -60,6 +69,9 @@ def test_every_kind_of_layer_can_be_combined() -> None:
         (("flatten", "conv 8 3", "dense"), "layer 2, 'conv 8 3', after (784,)"),
         (("pool 20", "pool", "flatten", "dense"), "smaller than the pool"),
         (("flatten", "dense 5"), "not in 10 classes"),
+        (("repeat 2: conv 4 3", "global", "dense"), "must keep its shape, not make (4, 28, 28)"),
+        (("repeat 2 conv 1 3", "global", "dense"), "expected 'repeat N: layer / layer / …'"),
+        (("repeat 2: conv 1", "global", "dense"), "layer 1, 'conv 1'"),
     ],
 )
 def test_wrong_layers_are_named(layers: tuple[str, ...], says: str) -> None:
@@ -76,3 +88,19 @@ def test_the_last_spatial_layer_still_has_height_and_width() -> None:
     assert shapes[0] == (1, 96, 7, 7)
     with pytest.raises(UsageError, match="nothing shows where it looked"):
         last_spatial_layer(Network(("flatten", "dense")))
+
+
+def test_repeated_layers_share_their_filters_but_not_their_norms() -> None:
+    def parameters(times: int) -> int:
+        return count_parameters(
+            Network(("conv 6 3", f"repeat {times}: conv 6 3 / norm / relu", "global", "dense"))
+        )
+
+    assert parameters(3) - parameters(1) == 2 * 2 * 6
+    network = Network(("conv 6 3", "repeat 2 add: conv 6 1 / norm", "global", "dense"))
+    repeat = network.body[1]
+    x = torch.randn(4, 6, 8, 8)
+    with torch.no_grad():
+        for norms in repeat.norms:
+            norms[0].weight.zero_()  # each time adds nothing, so what went in comes out
+    torch.testing.assert_close(repeat(x), x)

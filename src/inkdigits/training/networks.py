@@ -9,6 +9,7 @@ A network is written as a list of layers, in reading order, so that a recipe is 
 | `conv W K [valid]` | W filters of K×K, padded to the same size unless `valid`; no bias before `norm` |
 | `depthwise K [valid]` | one K×K filter a channel |
 | `residual W` | conv 3, norm, relu, conv 3, norm, added to the input (1×1 conv when widths differ), relu |
+| `repeat N [add]: L / L / …` | N times the same filters with norms of their own; `add`: to what went in |
 | `norm` · `relu` · `silu` · `gelu` | batch norm; activations |
 | `pool [K]` · `average [K]` | max and mean pooling, K×K, stride K; K is 2 unless said |
 | `global` | mean over all places: (N, C, H, W) to (N, C) |
@@ -85,6 +86,30 @@ class Residual(nn.Module):
         return F.relu(self.branch(x) + self.shortcut(x))
 
 
+class Repeat(nn.Module):
+    """The same filters several times, one after another, with norms of their own each time.
+
+    Few parameters see far this way. Norms can't be shared: each time other sizes flow.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], times: int, add: bool) -> None:
+        super().__init__()
+        norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+        self.shared = nn.ModuleList(nn.Identity() if layer in norms else layer for layer in layers)
+        self.norms = nn.ModuleList(
+            nn.ModuleList(nn.BatchNorm2d(norm.num_features) for norm in norms) for _ in range(times)
+        )
+        self.add = add
+
+    def forward(self, x: Tensor) -> Tensor:
+        for norms in self.norms:
+            own, y = iter(cast(nn.ModuleList, norms)), x
+            for layer in self.shared:
+                y = next(own)(y) if isinstance(layer, nn.Identity) else layer(y)
+            x = x + y if self.add else y
+        return x
+
+
 class GlobalMean(nn.Module):
     """(N, C, H, W) to (N, C)."""
 
@@ -117,8 +142,19 @@ def last_spatial_layer(network: Network) -> nn.Module:
 
 
 def _build(layers: tuple[str, ...], classes: int, side: int) -> nn.Sequential:
+    modules, shape = _stack(layers, (1, side, side), classes)
+    if shape != (classes,):
+        raise UsageError(f"the layers end in {shape}, not in {classes} classes: finish with 'dense'")
+    return nn.Sequential(*modules)
+
+
+Shape = tuple[int, ...]
+Made = tuple[nn.Module, Shape]
+
+
+def _stack(layers: Sequence[str], shape: Shape, classes: int) -> tuple[list[nn.Module], Shape]:
+    """One layer on another, and the shape that comes out."""
     modules: list[nn.Module] = []
-    shape: tuple[int, ...] = (1, side, side)
     for position, layer in enumerate(layers):
         following = layers[position + 1] if position + 1 < len(layers) else ""
         kind, *words = layer.split() or [""]
@@ -131,13 +167,7 @@ def _build(layers: tuple[str, ...], classes: int, side: int) -> nn.Sequential:
         except (ValueError, IndexError, RuntimeError, ZeroDivisionError) as e:
             raise UsageError(f"layer {position + 1}, {layer!r}, after {shape}: {e}") from None
         modules.append(module)
-    if shape != (classes,):
-        raise UsageError(f"the layers end in {shape}, not in {classes} classes: finish with 'dense'")
-    return nn.Sequential(*modules)
-
-
-Shape = tuple[int, ...]
-Made = tuple[nn.Module, Shape]
+    return modules, shape
 
 
 def _conv(words: list[str], shape: Shape, _classes: int, normed: bool) -> Made:
@@ -174,6 +204,17 @@ def _residual(words: list[str], shape: Shape, _classes: int, _normed: bool) -> M
     channels, height, breadth = shape
     width = int(words[0])
     return Residual(channels, width), (width, height, breadth)
+
+
+def _repeat(words: list[str], shape: Shape, classes: int, _normed: bool) -> Made:
+    head, colon, inner = " ".join(words).partition(":")
+    times, *add = head.split()
+    if not colon or add not in ([], ["add"]) or int(times) < 1:
+        raise ValueError("expected 'repeat N: layer / layer / …' or 'repeat N add: …'")
+    modules, after = _stack([layer.strip() for layer in inner.split("/")], shape, classes)
+    if after != shape:
+        raise ValueError(f"what is repeated must keep its shape, not make {after} of it")
+    return Repeat(modules, int(times), bool(add)), shape
 
 
 def _norm(_words: list[str], shape: Shape, _classes: int, _normed: bool) -> Made:
@@ -219,6 +260,7 @@ _KINDS: dict[str, Callable[[list[str], Shape, int, bool], Made]] = {
     "conv": _conv,
     "depthwise": _depthwise,
     "residual": _residual,
+    "repeat": _repeat,
     "norm": _norm,
     "relu": _same(nn.ReLU),
     "silu": _same(nn.SiLU),
