@@ -6,9 +6,9 @@
 Cut-out numbers: the cheque amounts of `--data`, if it is there, and with `--composed N` so many lines
 composed as for training (needs the extra `train`). An engine's answer is right when its digits are the true
 ones; whatever else it read is dropped. Photos of pages: the sudokus of `--data`; a cell is right when the
-digit in it was read, and no other, at its place. Every engine has one thread, gets the file, and has its turn
-with each file of each round; times are medians, by the clock and of the processor. `engines.py` says how to
-install the others. `--worst` draws the 40 worst cheques. `--write` makes records/reading.{json,md}.
+digit in it was read, and no other, at its place. Every engine has one thread, gets the files, and has its turn
+with every twenty of them in each round, as a folder is read: one engine's code and weights stay in the caches
+meanwhile. Times are medians, by the clock and of the processor. `engines.py` says how to install the others. `--worst` draws the 40 worst cheques. `--write` makes records/reading.{json,md}.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "reading"
 MAX_ERRORS = (0.05, 0.01, 0.001)
 WORST = 40
+TURN = 20  # files that an engine reads before the next one has its turn
 
 Answer = TypeVar("Answer")
 
@@ -57,7 +58,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     reader = Reader.load(line_weights=arguments.weights)
     engines = installed(reader, arguments.tessdata)
-    result = reading_page.conditions(engines, reader, arguments.rounds, arguments.composed)
+    result = reading_page.conditions(engines, reader, arguments.rounds, arguments.composed) | {"turn": TURN}
     with TemporaryDirectory() as folder:
         result["numbers"] = {
             name: of_numbers(engines.all, reader, numbers, arguments.rounds)
@@ -148,17 +149,20 @@ class Turns:
 def in_turns(
     engines: Sequence[Engine], work: Callable[[Engine, Path], Any], paths: Sequence[Path], rounds: int
 ) -> dict[str, Turns]:
-    """Every engine at every file in every round, by name; each is warmed up with the first file."""
+    """Every engine at every file in every round, some files at a time; each is warmed up with the first."""
     turns = {engine.name: Turns() for engine in engines}
     for engine in engines:
         work(engine, paths[0])
     for number in range(rounds):
-        for done, path in enumerate(paths):
-            progress(f"round {number + 1} of {rounds}, file {done + 1} of {len(paths)}")
+        for begin in range(0, len(paths), TURN):
             for engine in engines:
-                answer = turns[engine.name].times.of(partial(work, engine, path))
-                if number == 0:
-                    turns[engine.name].answers.append(answer)
+                progress(
+                    f"round {number + 1} of {rounds}, from file {begin + 1} of {len(paths)}: {engine.name}"
+                )
+                for path in paths[begin : begin + TURN]:
+                    answer = turns[engine.name].times.of(partial(work, engine, path))
+                    if number == 0:
+                        turns[engine.name].answers.append(answer)
     progress("")
     return turns
 

@@ -51,7 +51,7 @@ def page(result: dict[str, Any]) -> str:
         f"{result['date']}, commit {result['commit']}, line network {result['weights_sha256'][:16]}…, "
         f"{result['processor']} ({result['cores']} cores, shared; load average {result['load']} at the "
         f"start), {', '.join(result['versions'])}. One thread each, one process, every engine in turn with "
-        f"each file, rounds: {rounds}; times are from the file to the answer. Processor time is "
+        f"{result['turn']} files, rounds: {rounds}; times are from the file to the answer. Processor time is "
         "what waiting for a busy machine doesn't add to."
     )
     parts = [
