@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def small_run(
     runs.write_recipe(run, small_recipe)
     runs.write_environment(run, {"seed": 1})
     loop.train(small_recipe, small_data, seed=1, threads=1, run=run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def worse(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run with its weights shaken, so that it errs more often."""
+    run = tmp_path_factory.mktemp("runs") / "worse"
+    shutil.copytree(small_run, run)
+    weights = checkpoint.load_weights(run)
+    random = np.random.default_rng(0)
+    for parameter in weights.network.parameters():
+        noise = random.normal(scale=0.08, size=tuple(parameter.shape))
+        parameter.data += parameter.new_tensor(noise)
+    path = run / "weights" / "best.safetensors"
+    checkpoint.save_weights(path, weights.network, weights.recipe, weights.classes, weights.facts)
     return run
 
 

@@ -84,6 +84,40 @@ def test_weights_without_a_run_get_a_new_folder_each_time(
     assert (tmp_path / "here" / "there" / "report.html").is_file()
 
 
+def test_several_are_judged_together_and_each_alone(
+    run: Path, worse: Path, digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("evaluate", run, worse, "--data", digits) == 0
+    said = capsys.readouterr().out
+    folder = Path("runs/evaluate/committee-of-2")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert "weights      committee of 2" in said
+    assert [one["name"] for one in metrics["members"]] == ["small", "worse"]
+    for path, alone in zip((run, worse), metrics["members"], strict=True):
+        line = next(line for line in said.splitlines() if line.endswith(f"  {path}"))
+        assert line.startswith(f"member       {alone['accuracy']:.2%}")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What each member does alone" in page
+    assert "Member 1, small" in page, "its facts"
+    assert not (folder / "curves.png").exists()
+
+
+def test_a_committee_answers_in_json(
+    run: Path, worse: Path, digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("evaluate", run, worse, "--data", digits, "--json", "--out", "both") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["weights"] == [str(run), str(worse)]
+    assert found["report"] == "both/report.html"
+    alone = []
+    for path in (run, worse):
+        assert call("evaluate", path, "--data", digits, "--json", "--out", "alone") == 0
+        alone.append(json.loads(capsys.readouterr().out))
+    for member, one in zip(found["members"], alone, strict=True):
+        assert member == {name: one[name] for name in ("weights", "accuracy", "errors", "loss", "ece")}
+        assert "members" not in one
+
+
 def test_other_classes_are_one_clear_line(
     run: Path, mnist_test: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

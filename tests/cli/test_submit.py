@@ -19,10 +19,12 @@ from inkdigits.errors import InvalidData, UsageError
 from inkdigits.model import Model
 from inkdigits.training import submission
 from inkdigits.training.checkpoint import Weights, save_weights
+from inkdigits.training.committee import together
 from inkdigits.training.datasets import Dataset
 from inkdigits.training.export import export_onnx, glyph_like
 from inkdigits.training.networks import Network
 from inkdigits.training.recipes import TINY
+from inkdigits.training.recogniser import Recogniser
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +77,22 @@ def test_it_writes_what_kaggle_takes(
 def test_it_needs_no_pytorch(test_csv: Path, weights: Path) -> None:
     code = "import sys; sys.modules['torch'] = None\nfrom inkdigits.cli import main; main(sys.argv[1:])"
     onnx = str(weights.with_suffix(".onnx"))
-    args = [sys.executable, "-c", code, "submit", str(test_csv), "--weights", onnx, "--rows", "40"]
+    both = ["--weights", onnx, "--weights", onnx]
+    args = [sys.executable, "-c", code, "submit", str(test_csv), *both, "--rows", "40"]
     ended = subprocess.run(args, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("submission.csv  40 rows: ")
+
+
+def test_several_weights_predict_together(
+    test_csv: Path, weights: Path, small_run: Path, mnist_test: Dataset
+) -> None:
+    several = [weights.with_suffix(".onnx"), small_run]
+    assert run(test_csv, *(word for path in several for word in ("--weights", path)), "--rows", "40") == 0
+    _, *rows = rows_of(test_csv.parent / "submission.csv")
+    members = [Recogniser.load(path) for path in several]
+    expected = together([m.logits(mnist_test.images[:40]) for m in members], [m.temperature for m in members])
+    assert [int(row[1]) for row in rows] == expected.argmax(axis=1).tolist()
 
 
 def test_kaggles_own_file_has_28000_rows(

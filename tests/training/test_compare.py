@@ -30,21 +30,6 @@ def data(mnist_test: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def worse(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same run with its weights shaken, so that it errs more often."""
-    run = tmp_path_factory.mktemp("runs") / "worse"
-    shutil.copytree(small_run, run)
-    weights = checkpoint.load_weights(run)
-    random = np.random.default_rng(0)
-    for parameter in weights.network.parameters():
-        noise = random.normal(scale=0.08, size=tuple(parameter.shape))
-        parameter.data += parameter.new_tensor(noise)
-    path = run / "weights" / "best.safetensors"
-    checkpoint.save_weights(path, weights.network, weights.recipe, weights.classes, weights.facts)
-    return run
-
-
-@pytest.fixture(scope="module")
 def comparison(small_run: Path, worse: Path, data: Dataset) -> Comparison:
     return compare([small_run, worse, small_run], data)
 

@@ -11,11 +11,16 @@ import typer
 
 if TYPE_CHECKING:
     from inkdigits.training.candidates import Evaluation
+    from inkdigits.training.evaluate import Metrics
 
 
 def evaluate(
     weights: Annotated[
-        Path, typer.Argument(metavar="RUN|WEIGHTS", help="A run folder, a .safetensors or an .onnx file.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN|WEIGHTS",
+            help="A run folder, a .safetensors or an .onnx file. Several are judged as one, a committee.",
+        ),
     ],
     data: Annotated[
         str,
@@ -29,7 +34,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the report; RUN/evaluate/DATA unless said (runs/evaluate/NAME without a run).",
+            help="Folder of the report; RUN/evaluate/DATA unless said (runs/evaluate/NAME without a run, and "
+            "for committees).",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
@@ -39,7 +45,10 @@ def evaluate(
     offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with all figures.")] = False,
 ) -> None:
-    """Judge weights on data: accuracy, F1, calibration, every mistake; report.html and its pictures."""
+    """Judge weights on data: accuracy, F1, calibration, every mistake; report.html and its pictures.
+
+    Several weights answer together, with the mean of their calibrated log-probabilities.
+    """
     from inkdigits.cli.extras import require
 
     require("train")
@@ -59,7 +68,8 @@ def _lines(judged: Evaluation) -> list[str]:
     metrics = judged.metrics
     two = metrics.rejection[2]
     rows = [
-        ("weights", str(judged.candidate.path)),
+        ("weights", judged.candidate.name if judged.members else str(judged.candidate.path)),
+        *(("member", _member(str(one.path), alone)) for one, alone in judged.members),
         ("data", f"{judged.data}, {metrics.n:,} images"),
         ("accuracy", f"{metrics.accuracy:.2%} ± {metrics.standard_error:.2%}"),
         ("wrong", f"{metrics.errors:,}"),
@@ -70,3 +80,7 @@ def _lines(judged: Evaluation) -> list[str]:
         ("report", str(judged.folder / "report.html")),
     ]
     return [f"{name:<12} {value}" for name, value in rows]
+
+
+def _member(path: str, metrics: Metrics) -> str:
+    return f"{metrics.accuracy:.2%} ± {metrics.standard_error:.2%}, {metrics.errors:,} wrong  {path}"

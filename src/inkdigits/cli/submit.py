@@ -17,9 +17,10 @@ def submit(
         typer.Argument(help="Kaggle's test.csv, or other glyphs: IDX, npz, mnist-test.", metavar="TEST_DATA"),
     ],
     weights: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="A run folder, a .safetensors or an .onnx file, instead of the one that came along."
+            help="A run folder, a .safetensors or an .onnx file, instead of the one that came along; repeat "
+            "for several, which predict together.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.csv"),
@@ -30,8 +31,12 @@ def submit(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with a JSON object.")] = False,
 ) -> None:
-    """Predict the digits of a test set and write Kaggle's submission.csv."""
+    """Predict the digits of a test set and write Kaggle's submission.csv.
+
+    Several weights predict as a committee, with the mean of their calibrated log-probabilities.
+    """
     from inkdigits.cli.extras import require
+    from inkdigits.model import SHIPPED
     from inkdigits.training import submission
     from inkdigits.training.datasets import load_data
     from inkdigits.training.files import write_whole
@@ -39,9 +44,9 @@ def submit(
 
     if out.exists() and not force:
         raise UsageError(f"{out}: exists; name another file with --out, or say --force")
-    if weights is not None and needs_torch(weights):
+    if any(map(needs_torch, weights or ())):
         require("train")
-    recogniser = Recogniser.load(weights)
+    recogniser = Recogniser.load_together(weights or [SHIPPED])
     data = load_data(test_data)
     submission.check_rows(test_data, len(data), rows)
     digits = submission.digits_of(recogniser.classes, recogniser.logits(data.images).argmax(axis=1))

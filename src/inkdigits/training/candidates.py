@@ -1,11 +1,11 @@
-"""Trained recognisers of every kind as one: a run folder, a safetensors or an ONNX file, asked alike.
+"""Trained recognisers of every kind, or several together, judged alike.
 
-Composes checkpoints, models and reports for `inkdigits evaluate` and `inkdigits compare`.
+Composes recognisers, runs and reports for `inkdigits evaluate` and `inkdigits compare`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import DataUnavailable, InvalidData
-from inkdigits.model import Model
-from inkdigits.training import checkpoint, devices, loop, runs
+from inkdigits.training import runs
+from inkdigits.training.committee import check_classes, together
 from inkdigits.training.datasets import Dataset, load_data
-from inkdigits.training.evaluate import Metrics
-from inkdigits.training.recogniser import temperature_of
+from inkdigits.training.evaluate import Metrics, judge
+from inkdigits.training.recogniser import Answers, Recogniser, file_of
 from inkdigits.training.report import write_report
 from inkdigits.training.runs import Epoch
 
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 EVALUATIONS = Path("runs/evaluate")  # of weights that lie in no run folder
 
 
@@ -32,23 +31,25 @@ class Candidate:
 
     Attributes:
         name: of its run folder, or of its file.
-        path: that was given.
+        path: that was given; of a committee, its first member's.
         classes: names, in output order.
         logits: glyphs `uint8 (N, 28, 28)` to `float32 (N, classes)`.
         temperature: of its confidences.
         facts: what is known of it: recipe, seed, parameters, data, hashes.
         run: its run folder, if it lies in one.
         history: the run's epochs.
+        members: of a committee; none otherwise.
     """
 
     name: str
     path: Path
     classes: tuple[str, ...]
-    logits: Ask
+    logits: Answers
     temperature: float
     facts: dict[str, Any]
     run: Path | None
     history: tuple[Epoch, ...]
+    members: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Evaluation:
         metrics: the figures.
         folder: where the report lies.
         cautions: why the figures may flatter, a sentence each.
+        members: the figures of each member of a committee, alone.
     """
 
     candidate: Candidate
@@ -68,11 +70,26 @@ class Evaluation:
     metrics: Metrics
     folder: Path
     cautions: tuple[str, ...]
+    members: tuple[tuple[Candidate, Metrics], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer of `inkdigits evaluate --json`: the figures of `metrics.json` and where it lies."""
+        """The answer of `inkdigits evaluate --json`: the figures of `metrics.json` and where it lies.
+
+        Of a committee, `weights` is the list of its members' and `members` has the figures of each.
+        """
+        alone = [
+            {
+                "weights": str(member.path),
+                "accuracy": metrics.accuracy,
+                "errors": metrics.errors,
+                "loss": metrics.loss,
+                "ece": metrics.ece,
+            }
+            for member, metrics in self.members
+        ]
         return {
-            "weights": str(self.candidate.path),
+            "weights": [one["weights"] for one in alone] if alone else str(self.candidate.path),
+            **({"members": alone} if alone else {}),
             "data": self.data,
             "report": str(self.folder / "report.html"),
             "cautions": list(self.cautions),
@@ -91,32 +108,76 @@ def open_candidate(path: Path, device: str = "auto") -> Candidate:
         InvalidWeights: none of these, cut short or changed.
         UsageError: no such device.
     """
-    return _from_onnx(path) if path.suffix == ".onnx" else _from_weights(path, device)
+    known = Recogniser.load(path, device)
+    file = file_of(path)
+    run = _run_of(file)
+    return Candidate(
+        name=_name(file, run),
+        path=path,
+        classes=known.classes,
+        logits=known.logits,
+        temperature=known.temperature,
+        facts=known.facts | _trained_in(run),
+        run=run,
+        history=tuple(runs.read_history(run)) if run else (),
+    )
+
+
+def open_committee(paths: Sequence[Path], device: str = "auto") -> Candidate:
+    """Several recognisers that answer together, with the mean of their log-probabilities; one stays itself.
+
+    Raises:
+        InvalidData: their classes differ.
+        InvalidWeights, UsageError: as `open_candidate` says.
+    """
+    members = tuple(open_candidate(path, device) for path in paths)
+    if len(members) == 1:
+        return members[0]
+    return Candidate(
+        name=f"committee of {len(members)}",
+        path=members[0].path,
+        classes=check_classes([(member.name, member.classes) for member in members]),
+        logits=lambda images: _together(members, [member.logits(images) for member in members]),
+        temperature=1.0,
+        facts=_shared_facts(members),
+        run=None,
+        history=(),
+        members=members,
+    )
 
 
 def evaluate_weights(
-    path: Path,
+    paths: Path | Sequence[Path],
     data: Dataset,
     folder: Path | None = None,
     *,
     device: str = "auto",
 ) -> Evaluation:
-    """Judges weights on data and writes the report.
+    """Judges weights on data, several as a committee, and writes the report.
 
     Args:
-        path: a run folder, a .safetensors or an .onnx file.
+        paths: a run folder, a .safetensors or an .onnx file; several are judged together.
         data: with labels; its classes must be among those of the weights.
-        folder: of the report; when None, `RUN/evaluate/DATA`, or `runs/evaluate/NAME` for weights in no run.
+        folder: of the report; when None, `RUN/evaluate/DATA`, or `runs/evaluate/NAME` for weights in no run
+            and for committees.
         device: auto, cpu, cuda, mps.
 
     Raises:
-        InvalidData: no labels, or classes that the weights don't know.
+        InvalidData: no labels, classes that the weights don't know, or members whose classes differ.
         InvalidWeights: see `open_candidate`.
         OutputError: the report can't be written.
     """
-    candidate = open_candidate(path, device)
+    candidate = open_committee([paths] if isinstance(paths, Path) else paths, device)
     fitting = with_classes(data, candidate.classes, candidate.name)
-    logits = candidate.logits(fitting.images)
+    if candidate.members:  # each is asked once, for itself and for the committee
+        answers = [member.logits(fitting.images) for member in candidate.members]
+        logits = _together(candidate.members, answers)
+    else:
+        answers, logits = [], candidate.logits(fitting.images)
+    alone = tuple(
+        (member, judge(answer, fitting.labels, fitting.classes, member.temperature))
+        for member, answer in zip(candidate.members, answers, strict=True)
+    )
     place = folder or _report_folder(candidate, data)
     metrics = write_report(
         place,
@@ -127,8 +188,9 @@ def evaluate_weights(
         facts={**candidate.facts, "judged in": runs.environment()},
         training=_trained_on(candidate),
         temperature=candidate.temperature,
+        members=[(member.name, figures) for member, figures in alone],
     )
-    return Evaluation(candidate, data.name, metrics, place, tuple(cautions(candidate, data)))
+    return Evaluation(candidate, data.name, metrics, place, tuple(cautions(candidate, data)), alone)
 
 
 def with_classes(data: Dataset, classes: tuple[str, ...], owner: str) -> Dataset:
@@ -162,6 +224,8 @@ def with_same_classes(first: Candidate, other: Candidate) -> None:
 
 def cautions(candidate: Candidate, data: Dataset) -> list[str]:
     """Why the candidate's figures on this data flatter it: it has seen these images before."""
+    if candidate.members:
+        return list(dict.fromkeys(said for member in candidate.members for said in cautions(member, data)))
     learned, recipe = candidate.facts.get("data"), candidate.facts.get("recipe", {})
     name = data.name.partition(":")[0]  # corrupted images are the same people's digits
     same = candidate.facts.get("data_sha256") == data.sha256 or learned == name
@@ -186,39 +250,24 @@ def _trained_on(candidate: Candidate) -> Dataset | None:
         return None
 
 
-def _from_weights(path: Path, device: str) -> Candidate:
-    weights = checkpoint.load_weights(path)
-    place = str(devices.choose(device).device)
-    file = path / "weights" / "best.safetensors" if path.is_dir() else path
-    run = _run_of(file)
-    facts = {**weights.facts, "weights_sha256": weights.sha256, "recipe": weights.recipe.to_dict()}
-    return Candidate(
-        name=_name(file, run),
-        path=path,
-        classes=weights.classes,
-        logits=lambda images: loop.predict(weights.network, images, device=place),
-        temperature=temperature_of(weights, file),
-        facts=facts | _trained_in(run),
-        run=run,
-        history=tuple(runs.read_history(run)) if run else (),
-    )
+def _together(members: Sequence[Candidate], answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return together(answers, [member.temperature for member in members])
 
 
-def _from_onnx(path: Path) -> Candidate:
-    model = Model.load(path)
-    run = _run_of(path)
-    known = dict(model.card)
-    known |= known.pop("facts", {})
-    return Candidate(
-        name=_name(path, run),
-        path=path,
-        classes=model.classes,
-        logits=model.logits,
-        temperature=model.temperature,
-        facts=known | _trained_in(run),
-        run=run,
-        history=tuple(runs.read_history(run)) if run else (),
-    )
+def _shared_facts(members: Sequence[Candidate]) -> dict[str, Any]:
+    """What is known of a committee: what all its members have in common, and each member's facts."""
+    counts = [member.facts.get("parameters") for member in members]
+    data = {member.facts.get("data") for member in members}
+    return {
+        "members": len(members),
+        "averaged": "calibrated log-probabilities",
+        "parameters": None if None in counts else sum(counts),
+        "data": data.pop() if len(data) == 1 else None,
+        **{
+            f"member {number}, {member.name}": {"path": str(member.path), **member.facts}
+            for number, member in enumerate(members, start=1)
+        },
+    }
 
 
 def _run_of(file: Path) -> Path | None:

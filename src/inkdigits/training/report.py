@@ -36,6 +36,7 @@ def write_report(
     facts: Mapping[str, Any] | None = None,
     training: Dataset | None = None,
     temperature: float = 1.0,
+    members: Sequence[tuple[str, Metrics]] = (),
 ) -> Metrics:
     """Writes `metrics.json`, `report.html` and every picture as a PNG into a folder; returns the figures.
 
@@ -49,6 +50,7 @@ def write_report(
             end; `epoch`, the one whose weights these are, is marked in the curves.
         training: what was trained on, to compare how often each class occurs.
         temperature: of the confidences (Guo et al. 2017).
+        members: names and figures of those who answered together, each alone, on the same data.
 
     Raises:
         InvalidData: no labels, or labels that don't fit the logits.
@@ -62,6 +64,7 @@ def write_report(
     make_folder(folder)
     sections = [
         *([("How it learned", _learning(folder, history, known.get("epoch")))] if history else []),
+        *([("What each member does alone", _alone(members, metrics))] if members else []),
         ("Where it errs", _errors(folder, metrics, data, data.labels, answers)),
         ("When to trust it", _trust(folder, metrics, data.labels, answers)),
         ("What it was judged on", _material(folder, data, data.labels, training)),
@@ -69,7 +72,10 @@ def write_report(
     ]
     subtitle = f"Judged on {data.name}: {metrics.n:,} images, {len(data.classes)} classes"
     write_whole(folder / "report.html", webpage.page(title, subtitle, _summary(metrics), sections))
-    write_json(folder / "metrics.json", _record(title, data, known, metrics))
+    record = _record(title, data, known, metrics)
+    if members:
+        record["members"] = [{"name": name, **alone.to_dict()} for name, alone in members]
+    write_json(folder / "metrics.json", record)
     return metrics
 
 
@@ -134,6 +140,22 @@ def _learning(folder: Path, history: Sequence[Epoch], kept: int | None) -> Html:
     if all(epoch.validation_loss is None for epoch in history):
         said += " Nothing was held out for validation."
     return webpage.join(webpage.paragraph(said), webpage.pictures(curves))
+
+
+def _alone(members: Sequence[tuple[str, Metrics]], together: Metrics) -> Html:
+    rows = [
+        (
+            name,
+            f"{m.accuracy:.2%} ± {m.standard_error:.2%}",
+            f"{m.errors:,}",
+            f"{m.loss:.4f}",
+            f"{m.ece:.2%}",
+        )
+        for name, m in [*members, ("together", together)]
+    ]
+    head = ("member", "accuracy", "wrong", "loss", "ECE")
+    caption = "Together they answer with the mean of their calibrated log-probabilities."
+    return webpage.table(head, rows[:-1], caption, totals=rows[-1:])
 
 
 def _errors(folder: Path, metrics: Metrics, data: Dataset, labels: Labels, answers: Answers) -> Html:
