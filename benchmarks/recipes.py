@@ -2,10 +2,14 @@
 
     python benchmarks/recipes.py                              # all recipes, seeds 1, 2 and 3
     python benchmarks/recipes.py three-conv --set augment.flip=0.5 --as three-conv-flip
+    python benchmarks/recipes.py tuned --set validation=0 --as tuned-all --seeds 1 2 3 4 5
+    python benchmarks/recipes.py --tables                     # from the record: trains and judges nothing
 
-Runs lie in runs/records/NAME-SEED; a finished one is not trained again. Every result goes to
-records/recipes.json, the tables to records/recipes.md and to the package, for `inkdigits recipes`.
-Nothing is chosen here: recipes and seeds are fixed before the test images are opened.
+Runs lie in runs/records/NAME-SEED; a finished one is not trained again, an unfinished one goes on. Every
+result goes to records/recipes.json, with the test images that were answered wrongly; the tables go to
+records/recipes.md and to the package, for `inkdigits recipes`. A recipe's seeds are also judged together:
+always all that are recorded, so that none is chosen. Nothing is chosen here: recipes and seeds are fixed
+before the test images are opened.
 """
 
 from __future__ import annotations
@@ -16,39 +20,49 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 import argparse
 import json
+import re
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inkdigits.training import checkpoint, loop, runs, session
+import numpy as np
+
+from inkdigits.errors import InvalidWeights
+from inkdigits.training import runs, session
+from inkdigits.training.candidates import open_candidate, open_committee
 from inkdigits.training.datasets import load_mnist
-from inkdigits.training.evaluate import judge
-from inkdigits.training.recipes import RECIPES, Recipe, with_options
+from inkdigits.training.evaluate import answer, judge
+from inkdigits.training.recipes import RECIPES, Recipe, from_dict, with_options
 
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "runs" / "records"
 RECORD = ROOT / "records" / "recipes.json"
 PACKAGED = ROOT / "src" / "inkdigits" / "training" / "recorded.json"
 SEEDS = (1, 2, 3)
+MNIST = 60_000  # training images
 
 
 def main() -> None:
     arguments = _parse()
-    chosen = [RECIPES[name] for name in arguments.names or RECIPES]
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    chosen = [] if arguments.tables else [RECIPES[name] for name in arguments.names or RECIPES]
     for recipe in chosen:
         name = arguments.called or recipe.name
         varied = replace(with_options(recipe, arguments.options), name=name)
+        entry = _entry(record, varied)
         for seed in arguments.seeds:
-            result = _result(varied, seed, arguments.threads)
-            results = record.setdefault(name, {"recipe": varied.to_dict(), "results": {}})["results"]
-            results[str(seed)] = result
+            result = entry["results"][str(seed)] = _result(varied, seed, arguments.threads)
             print(
                 f"{name} seed {seed}: {result['accuracy']:.2%} in {result['minutes']:.2f} minutes", flush=True
             )
             _write(record)
+        if committee := _committee(name, entry["results"]):
+            entry["committee"] = committee
+            seeds = len(committee["seeds"])
+            print(f"{name}, {seeds} seeds together: {committee['accuracy']:.2%}", flush=True)
+    _write(record)
 
 
 def _parse() -> argparse.Namespace:
@@ -60,58 +74,123 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="chosen by the probe unless said")
     parser.add_argument("--set", dest="options", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--as", dest="called", help="name of a variant in the record")
+    parser.add_argument("--tables", action="store_true", help="only write the tables again, from the record")
     return parser.parse_args()
+
+
+def _entry(record: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """The recipe's place in the record; results of an older version of it don't stay beside the new ones."""
+    known = record.get(recipe.name)
+    if known is None or replace(from_dict(known["recipe"]), about=recipe.about) != recipe:
+        known = record[recipe.name] = {"results": {}}
+    known["recipe"] = recipe.to_dict()
+    return known
+
+
+def _trained(recipe: Recipe, seed: int, threads: int | None) -> Path:
+    """The run folder, whole; trains unless that was done."""
+    run = RUNS / f"{recipe.name}-{seed}"
+    begun = (run / "recipe.json").exists()
+    if begun and replace(runs.read_recipe(run), about=recipe.about) != recipe:
+        raise SystemExit(f"{run}: trained with another version of {recipe.name}; move it away first")
+    if (run / "weights" / "best.onnx").exists():
+        return run
+    if begun:
+        session.resume(run, quiet=True)
+        return run
+    began = time.perf_counter()
+    session.begin(recipe, session.Job(seed=seed, threads=threads), root=RUNS, name=run.name, quiet=True)
+    (run / "minutes.txt").write_text(f"{(time.perf_counter() - began) / 60:.3f}\n", encoding="utf-8")
+    return run
 
 
 def _result(recipe: Recipe, seed: int, threads: int | None) -> dict[str, Any]:
     """Trains unless that was done, then judges on the test set."""
-    run = RUNS / f"{recipe.name}-{seed}"
-    if not (run / "weights" / "best.onnx").exists():
-        began = time.perf_counter()
-        job = session.Job(seed=seed, threads=threads)
-        finished = session.begin(recipe, job, root=RUNS, name=run.name, quiet=True)
-        run = finished.run
-        (run / "minutes.txt").write_text(f"{(time.perf_counter() - began) / 60:.3f}\n", encoding="utf-8")
-    weights = checkpoint.load_weights(run)
+    run = _trained(recipe, seed, threads)
+    candidate = open_candidate(run, "cpu")
+    facts, history, environment = candidate.facts, candidate.history, runs.read_environment(run)
     test = load_mnist("test")
     assert test.labels is not None
-    metrics = judge(loop.predict(weights.network, test.images), test.labels, test.classes).to_dict()
-    history = runs.read_history(run)
-    environment = runs.read_environment(run)
+    logits = candidate.logits(test.images)
+    metrics = judge(logits, test.labels, test.classes).to_dict()
     scores = [entry[kind] for entry in metrics["per_class"] for kind in ("precision", "recall", "f1")]
+    took = run / "minutes.txt"  # not of a run that was interrupted
     return {
         "accuracy": metrics["accuracy"],
         "weighted_f1": metrics["weighted"]["f1"],
         "worst_class_score": min(scores),
-        "validation_accuracy": weights.facts["validation_accuracy"],
-        "parameters": weights.facts["parameters"],
+        "validation_accuracy": facts["validation_accuracy"],
+        "parameters": facts["parameters"],
         "epochs": len(history),
-        "best_epoch": weights.facts["epoch"],
+        "best_epoch": facts["epoch"],
         "learning": [epoch.validation_accuracy for epoch in history],
         "minutes": len(history) * statistics.median(epoch.seconds for epoch in history) / 60,
-        "minutes_with_report": float((run / "minutes.txt").read_text(encoding="utf-8")),
+        "minutes_with_report": float(took.read_text(encoding="utf-8")) if took.exists() else None,
+        "device": environment["device"],
         "threads": environment["job"]["threads"],
         "precision": environment["precision"],
         "processor": environment["processor"],
-        "commit": environment["commit"],
+        "commit": environment["commit"] or "unknown",
+        "weights_sha256": facts["weights_sha256"],
+        "wrong": np.flatnonzero(answer(logits).predicted != test.labels).tolist(),
     }
 
 
+def _committee(name: str, results: dict[str, Any]) -> dict[str, Any] | None:
+    """All recorded seeds judged together; None where there is one only, or weights that aren't here."""
+    if len(results) < 2:
+        return None
+    try:
+        committee = open_committee([RUNS / f"{name}-{seed}" for seed in results], "cpu")
+    except InvalidWeights as e:
+        print(f"{name}: not judged together: {e}")
+        return None
+    test = load_mnist("test")
+    assert test.labels is not None
+    logits = committee.logits(test.images)
+    metrics = judge(logits, test.labels, test.classes)
+    return {
+        "seeds": [int(seed) for seed in results],
+        "weights_sha256": [member.facts["weights_sha256"] for member in committee.members],
+        "accuracy": metrics.accuracy,
+        "loss": metrics.loss,
+        "ece": metrics.ece,
+        "wrong": np.flatnonzero(answer(logits).predicted != test.labels).tolist(),
+    }
+
+
+def committee_of(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """The committee in the record, as long as it is of these very results."""
+    committee = entry.get("committee")
+    weights = [result.get("weights_sha256") for result in entry["results"].values()]
+    return committee if committee and committee["weights_sha256"] == weights else None
+
+
 def _write(record: dict[str, Any]) -> None:
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    summary = {name: _summary(entry["results"]) for name, entry in record.items()}
+    RECORD.write_text(_as_json(record), encoding="utf-8")
+    summary = {name: _summary(entry) for name, entry in record.items()}
     PACKAGED.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     (ROOT / "records" / "recipes.md").write_text(_page(record, summary), encoding="utf-8")
 
 
-def _summary(results: dict[str, Any]) -> dict[str, Any]:
+def _as_json(record: dict[str, Any]) -> str:
+    """Indented, but lists of numbers on one line."""
+    text = json.dumps(record, indent=1)
+    return re.sub(r'\[([^\[\]{}"]+)\]', lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+def _summary(entry: dict[str, Any]) -> dict[str, Any]:
+    results, committee = entry["results"], committee_of(entry)
+
     def of(field: str) -> list[float]:
         return [result[field] for result in results.values()]
 
     return {
         "parameters": next(iter(results.values()))["parameters"],
+        "trained_on": MNIST - entry["recipe"]["validation"],
         "accuracy": statistics.mean(of("accuracy")),
         "accuracy_sd": statistics.stdev(of("accuracy")) if len(results) > 1 else 0.0,
+        "committee_accuracy": committee["accuracy"] if committee else None,
         "weighted_f1": statistics.mean(of("weighted_f1")),
         "worst_class_score": min(of("worst_class_score")),
         "seeds": len(results),
@@ -121,17 +200,19 @@ def _summary(results: dict[str, Any]) -> dict[str, Any]:
 
 PAGE = """# The recipes on MNIST's test set
 
-Made by `python benchmarks/recipes.py` (seeds {seeds}, fixed beforehand). Training sees the first 50,000
-training images; the last 10,000 choose the epoch; the test set is opened once a run, to report. Accuracy:
-mean ± sd over seeds. Minutes: of the training alone, on {processor}, 2 cores shared with other work; for
-`robust` the median epoch times the epochs, since neighbours made some of them 20 times as long. "Worst
+Made by `python benchmarks/recipes.py` (seeds {seeds} unless the second table has others; fixed beforehand).
+Training sees the first 50,000 training images, and the last 10,000 choose the epoch; where it sees all
+60,000, nothing is held out and the schedule was fixed before. The test set is opened once a run, to report.
+Accuracy: mean ± sd over seeds. Together: all of them as a committee, which answers with the mean of their
+calibrated log-probabilities. Minutes: of the training alone, on {processor}, 2 cores shared with other work;
+for `robust` the median epoch times the epochs, since neighbours made some of them 20 times as long. "Worst
 class" is the lowest precision, recall or F1 of any class in any seed.
 
-| recipe | parameters | accuracy | weighted F1 | worst class | minutes |
-| --- | --- | --- | --- | --- | --- |
+| recipe | parameters | trained on | seeds | accuracy | together | weighted F1 | worst class | minutes |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-Every result (`records/recipes.json` has all fields):
+Every result (`records/recipes.json` has all fields, and which test images were answered wrongly):
 
 | recipe | seed | accuracy | validation | epochs (best) | threads | precision | commit |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -139,19 +220,10 @@ Every result (`records/recipes.json` has all fields):
 """
 
 
-def _spread(summary: dict[str, Any]) -> str:
-    return f"± {100 * summary['accuracy_sd']:.2f}" if summary["seeds"] > 1 else "(one seed)"
-
-
 def _page(record: dict[str, Any], summary: dict[str, Any]) -> str:
     first = next(iter(next(iter(record.values()))["results"].values()))
-    rows = [
-        f"| `{name}` | {s['parameters']:,} | {s['accuracy']:.2%} {_spread(s)} "
-        f"| {s['weighted_f1']:.4f} | {s['worst_class_score']:.4f} | {s['minutes']:.2f} |"
-        for name, s in summary.items()
-    ]
     results = [
-        f"| `{name}` | {seed} | {r['accuracy']:.2%} | {r['validation_accuracy']:.2%} "
+        f"| `{name}` | {seed} | {r['accuracy']:.2%} | {_percent(r['validation_accuracy'])} "
         f"| {r['epochs']} ({r['best_epoch']}) | {r['threads']} | {r['precision']} | `{r['commit'][:10]}` |"
         for name, entry in record.items()
         for seed, r in entry["results"].items()
@@ -159,9 +231,22 @@ def _page(record: dict[str, Any], summary: dict[str, Any]) -> str:
     return PAGE.format(
         seeds=", ".join(map(str, SEEDS)),
         processor=first["processor"],
-        rows="\n".join(rows),
+        rows="\n".join(_row(name, of) for name, of in summary.items()),
         results="\n".join(results),
     )
+
+
+def _row(name: str, of: dict[str, Any]) -> str:
+    spread = f" ± {100 * of['accuracy_sd']:.2f}" if of["seeds"] > 1 else ""
+    return (
+        f"| `{name}` | {of['parameters']:,} | {of['trained_on']:,} | {of['seeds']} "
+        f"| {of['accuracy']:.2%}{spread} | {_percent(of['committee_accuracy'])} "
+        f"| {of['weighted_f1']:.4f} | {of['worst_class_score']:.4f} | {of['minutes']:.2f} |"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
 
 
 if __name__ == "__main__":
