@@ -217,6 +217,29 @@ def test_worst_mistakes_come_first(monkeypatch: pytest.MonkeyPatch, mnist_test: 
     assert np.array_equal(drawn[0].image, data.images[2])
 
 
+def test_disputed_labels_are_marked_among_the_errors(
+    monkeypatch: pytest.MonkeyPatch, mnist_test: Dataset, tmp_path: Path
+) -> None:
+    data = mnist_test.part("part", 0, 3)
+    truth, found = np.array([7, 0, 1]), answer(np.array([9, 2, 5])[:, None] * np.eye(10)[[1, 0, 3]])
+    galleries.draw_disputed(tmp_path / "errors.png", data, truth, found, {1, 2}, "it")
+    pixels(tmp_path / "errors.png")
+    drawn: list[Tile] = []
+    said: list[str] = []
+
+    def draw(_path: Path, title: str, detail: str, tiles: list[Tile], **_: int) -> None:
+        drawn.extend(tiles)
+        said.extend((title, detail))
+
+    monkeypatch.setattr(galleries, "draw_sheet", draw)
+    galleries.draw_disputed(Path("unused"), data, truth, found, {1, 2}, "it")
+    assert said[0] == "All that it gets wrong: 2 of 3"
+    assert said[1].endswith("people dispute the label of 1")
+    surest, other = drawn
+    assert [text for text, _ in surest.lines] == ["7 → 1", "99.9%", "no. 0", ""]
+    assert other.lines[2:] == (("no. 2", "quiet"), ("disputed", "alarming"))
+
+
 @pytest.mark.parametrize(
     ("share", "text"), [(1.0, "100.0%"), (0.99999, "> 99.9%"), (0.9994, "99.9%"), (0.5, "50.0%")]
 )
@@ -227,6 +250,15 @@ def test_confidence_is_never_rounded_up_to_certainty(share: float, text: str) ->
 def test_spread_keeps_first_and_last() -> None:
     assert galleries.spread(np.arange(100), 4).tolist() == [0, 33, 66, 99]
     assert galleries.spread(np.arange(3), 4).tolist() == [0, 1, 2]
+
+
+def test_a_dark_picture_has_dark_paper_and_light_words(tmp_path: Path) -> None:
+    with drawing(tmp_path / "dark.png", 3, 2, dark=True) as figure:
+        figure.add_subplot().set_title("Light")
+    with Image.open(tmp_path / "dark.png") as picture:
+        found = np.asarray(picture.convert("RGB"))
+    assert np.median(found) < 40
+    assert found.max() > 200
 
 
 def test_drawing_leaves_matplotlib_as_it_was_and_fails_clearly(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ BLUE, VERMILLION, GREEN, ORANGE, SKY, PINK = "#0072b2", "#d55e00", "#009e73", "#
 SERIES = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PINK)
 MARKERS = ("o", "s", "D", "^", "v", "P")  # so that colour is never the only sign
 DASHED = (0, (4, 3))
+NIGHT = "#0d1117"  # the paper of pictures for dark pages
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
@@ -57,17 +58,27 @@ STYLE: Any = {
     "lines.linewidth": 2,
     "lines.markersize": 6,
 }
+DARK: Any = {
+    **STYLE,
+    **dict.fromkeys(("text.color", "legend.labelcolor"), "#e6edf3"),
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), "#9aa4af"),
+    "axes.facecolor": NIGHT,
+    "grid.color": "#262c36",
+}
 
 
 @contextmanager
-def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
+def drawing(path: Path, width: float, height: float, *, dark: bool = False) -> Iterator[Figure]:
     """A blank figure, `width` × `height` inches, that becomes a PNG when the block ends without an error.
+
+    With `dark` it is for a dark page.
 
     Raises:
         OutputError: the file can't be written.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    with matplotlib.rc_context(DARK if dark else STYLE):
+        paper = NIGHT if dark else "white"
+        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=paper)
         canvas = FigureCanvasAgg(figure)
         yield figure
         layout = figure.get_layout_engine()
@@ -86,9 +97,10 @@ def headline(axes: Axes, title: str, detail: str = "") -> None:
     """A bold title at the left with a quiet line below it that says the main thing in figures."""
     axes.set_title(title, pad=28 if detail else 12)
     if detail:
+        quiet = matplotlib.rcParams["axes.labelcolor"]
         line = axes.annotate(
             *(detail, (0, 1), (0, 10)),
-            xycoords="axes fraction", textcoords="offset points", color=MUTED,
+            xycoords="axes fraction", textcoords="offset points", color=quiet,
         )  # fmt: skip
         line.set_in_layout(False)  # a long one must not squeeze the axes
 

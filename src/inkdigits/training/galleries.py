@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,39 @@ def draw_misclassified(
     if not tiles:
         detail = f"none: all {len(data):,} samples were answered rightly"
     draw_sheet(path, f"Wrong answers: {len(wrong):,} of {len(data):,}", detail, tiles, columns=columns)
+
+
+def draw_disputed(
+    path: Path,
+    data: Dataset,
+    labels: Labels,
+    answers: Answers,
+    disputed: Collection[int],
+    who: str,
+    columns: int = 10,
+) -> None:
+    """Writes every wrong answer with its number, surest first; those whose label people dispute are marked.
+
+    Args:
+        path: of the PNG.
+        data: images.
+        labels: `int64 (N,)`, as they are, disputed or not.
+        answers: to the images.
+        disputed: numbers of the images whose label people dispute.
+        who: gave the answers; for the title.
+        columns: tiles a row.
+    """
+    wrong = np.flatnonzero(answers.predicted != labels)
+    order = wrong[np.argsort(-answers.confidence[wrong], kind="stable")]
+    tiles = []
+    for index in order.tolist():
+        said = _tile(data, labels, answers, index, "strong")
+        mark: tuple[str, LineStyle] = ("disputed", "alarming") if index in disputed else ("", "quiet")
+        tiles.append(Tile(said.image, (*said.lines, (f"no. {index:,}", "quiet"), mark)))
+    count = sum(index in disputed for index in order.tolist())
+    detail = f"label → answer, confidence, number of the image; people dispute the label of {count}"
+    title = f"All that {who} gets wrong: {len(wrong):,} of {len(data):,}"
+    draw_sheet(path, title, detail, tiles, columns=columns)
 
 
 def spread(indices: NDArray[np.intp], count: int) -> NDArray[np.intp]:
