@@ -40,6 +40,7 @@ lint: $(VENV)/dev  ## ruff and mypy
 docs: $(VENV)/dev  ## write again what code writes: docs/'s generated parts, the notebook
 	$(VENV)/bin/python docs/make_reference.py
 	$(VENV)/bin/python docs/make_figures.py
+	$(VENV)/bin/python docs/make_frontier.py
 	$(VENV)/bin/python docs/make_pictures.py
 	$(VENV)/bin/python docs/make_page_pictures.py
 	$(VENV)/bin/jupytext --quiet --to ipynb --execute notebooks/mnist_tour.py

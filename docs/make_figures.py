@@ -1,4 +1,4 @@
-"""Writes what the records say into README and docs: the table of recipes, their learning, what a flip costs.
+"""Writes what the records say into README and docs: recipes, peers, how they learn, what a flip costs.
 
 `benchmarks/recipes.py` makes the record; `make docs` runs this. Between `<!-- NAME: … -->` and
 `<!-- end of NAME -->` a page is ours, the rest is the author's.
@@ -20,23 +20,48 @@ from inkdigits.training.recipes import RECIPES, recorded
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "records" / "recipes.json"
+PEERS = ROOT / "records" / "peers.json"
 PICTURE = ROOT / "docs" / "images" / "recipes-learning.png"
 COLUMNS = 3
+USUAL = {"trained on": "50,000", "seeds together": "–"}  # a column of nothing else is left out
 FLIPPED = "-flip"  # what the record calls a recipe's variant with a horizontal flip
 
 
 def recipe_table(known: dict[str, dict[str, Any]]) -> str:
     """A row a recipe, in the order of `inkdigits recipes`."""
-    head = "| recipe | parameters | accuracy | weighted F1 | worst class | minutes |\n" + "| --- " * 6 + "|"
-    rows = [_row(name, known[name]) for name in RECIPES if name in known]
-    return "\n".join([head, *rows])
+    shown = {name: known[name] for name in RECIPES if name in known}
+    table = [_cells(name, of) for name, of in shown.items()]
+    told = [column for column in table[0] if any(cells[column] != USUAL.get(column) for cells in table)]
+    rows = [[cells[column] for column in told] for cells in table]
+    return "\n".join(map(_line, [told, ["---"] * len(told), *rows]))
 
 
-def _row(name: str, of: dict[str, Any]) -> str:
-    return (
-        f"| `{name}` | {of['parameters']:,} | {_accuracy(of)} | {of['weighted_f1']:.4f} "
-        f"| {of['worst_class_score']:.3f} | {of['minutes']:.1f} |"
-    )
+def _cells(name: str, of: dict[str, Any]) -> dict[str, str]:
+    return {
+        "recipe": f"`{name}`",
+        "parameters": f"{of['parameters']:,}",
+        "trained on": f"{of['trained_on']:,}",
+        "accuracy": _accuracy(of),
+        "seeds together": f"{of['committee_accuracy']:.2%}" if of["committee_accuracy"] else "–",
+        "weighted F1": f"{of['weighted_f1']:.4f}",
+        "worst class": f"{of['worst_class_score']:.3f}",
+        "minutes": f"{of['minutes']:.1f}",
+    }
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def peer_table(peers: list[dict[str, Any]]) -> str:
+    """A row a figure that others report."""
+    rows = [["network", "parameters", "accuracy", "training", ""], ["---"] * 5]
+    for peer in peers:
+        size = f"{peer['parameters']:,}" if "parameters" in peer else "–"
+        time = f"{peer['seconds']:g} s, {peer['device']}" if "seconds" in peer else "–"
+        name = f"[{peer['name']}]({peer['source']})"
+        rows.append([name, size, f"{round(100 * peer['accuracy'], 3):g}%", time, peer["about"]])
+    return "\n".join(map(_line, rows))
 
 
 def _accuracy(of: dict[str, Any]) -> str:
@@ -68,7 +93,8 @@ def draw_learning(path: Path, record: dict[str, Any]) -> None:
         _share_scale(grid[: len(shown)])
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
-        figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
+        most = max(grid[: len(shown)], key=lambda axes: len(axes.lines))
+        figure.legend(*most.get_legend_handles_labels(), loc="outside lower left", ncols=8)
 
 
 def _learns(entry: dict[str, Any]) -> bool:
@@ -79,7 +105,8 @@ def _learns(entry: dict[str, Any]) -> bool:
 def _draw_seeds(axes: Axes, name: str, results: dict[str, Any]) -> None:
     for place, (seed, result) in enumerate(results.items()):
         epochs = range(1, len(result["learning"]) + 1)
-        draw_by_epoch(axes, epochs, result["learning"], SERIES[place], MARKERS[place], f"seed {seed}")
+        colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
+        draw_by_epoch(axes, epochs, result["learning"], colour, marker, f"seed {seed}")
     axes.set_title(name)
     axes.set_xlabel("epoch", color=MUTED)
     longest = max(len(result["learning"]) for result in results.values())
@@ -116,5 +143,7 @@ if __name__ == "__main__":
     for page in (ROOT / "README.md", ROOT / "docs" / "recipes.md"):
         write_between(page, "figures", recipe_table(known))
     write_between(ROOT / "docs" / "recipes.md", "flip", flip_table(known))
+    peers = json.loads(PEERS.read_text(encoding="utf-8"))
+    write_between(ROOT / "docs" / "recipes.md", "peers", peer_table(peers))
     draw_learning(PICTURE, json.loads(RECORD.read_text(encoding="utf-8")))
     print(f"{PICTURE.parent.parent}: figures written")
