@@ -3,6 +3,7 @@
     python benchmarks/recipes.py                              # all recipes, seeds 1, 2 and 3
     python benchmarks/recipes.py three-conv --set augment.flip=0.5 --as three-conv-flip
     python benchmarks/recipes.py tuned --set validation=0 --as tuned-all --seeds 1 2 3 4 5
+    python benchmarks/recipes.py tiny --teacher runs/records/tuned-1 --as tiny-taught
     python benchmarks/recipes.py --tables                     # from the record: trains and judges nothing
 
 Runs lie in runs/records/NAME-SEED; a finished one is not trained again, an unfinished one goes on. Every
@@ -48,12 +49,13 @@ def main() -> None:
     arguments = _parse()
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     chosen = [] if arguments.tables else [RECIPES[name] for name in arguments.names or RECIPES]
+    job = session.Job(threads=arguments.threads, teachers=tuple(arguments.teachers))
     for recipe in chosen:
         name = arguments.called or recipe.name
         varied = replace(with_options(recipe, arguments.options), name=name)
         entry = _entry(record, varied)
         for seed in arguments.seeds:
-            result = entry["results"][str(seed)] = _result(varied, seed, arguments.threads)
+            result = entry["results"][str(seed)] = _result(varied, replace(job, seed=seed))
             print(
                 f"{name} seed {seed}: {result['accuracy']:.2%} in {result['minutes']:.2f} minutes", flush=True
             )
@@ -73,6 +75,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--threads", type=int, help="chosen by the probe unless said")
     parser.add_argument("--set", dest="options", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--teacher", dest="teachers", action="append", default=[], metavar="RUN|WEIGHTS")
     parser.add_argument("--as", dest="called", help="name of a variant in the record")
     parser.add_argument("--tables", action="store_true", help="only write the tables again, from the record")
     return parser.parse_args()
@@ -87,9 +90,9 @@ def _entry(record: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     return known
 
 
-def _trained(recipe: Recipe, seed: int, threads: int | None) -> Path:
+def _trained(recipe: Recipe, job: session.Job) -> Path:
     """The run folder, whole; trains unless that was done."""
-    run = RUNS / f"{recipe.name}-{seed}"
+    run = RUNS / f"{recipe.name}-{job.seed}"
     begun = (run / "recipe.json").exists()
     if begun and replace(runs.read_recipe(run), about=recipe.about) != recipe:
         raise SystemExit(f"{run}: trained with another version of {recipe.name}; move it away first")
@@ -99,14 +102,14 @@ def _trained(recipe: Recipe, seed: int, threads: int | None) -> Path:
         session.resume(run, quiet=True)
         return run
     began = time.perf_counter()
-    session.begin(recipe, session.Job(seed=seed, threads=threads), root=RUNS, name=run.name, quiet=True)
+    session.begin(recipe, job, root=RUNS, name=run.name, quiet=True)
     (run / "minutes.txt").write_text(f"{(time.perf_counter() - began) / 60:.3f}\n", encoding="utf-8")
     return run
 
 
-def _result(recipe: Recipe, seed: int, threads: int | None) -> dict[str, Any]:
+def _result(recipe: Recipe, job: session.Job) -> dict[str, Any]:
     """Trains unless that was done, then judges on the test set."""
-    run = _trained(recipe, seed, threads)
+    run = _trained(recipe, job)
     candidate = open_candidate(run, "cpu")
     facts, history, environment = candidate.facts, candidate.history, runs.read_environment(run)
     test = load_mnist("test")
@@ -132,6 +135,7 @@ def _result(recipe: Recipe, seed: int, threads: int | None) -> dict[str, Any]:
         "processor": environment["processor"],
         "commit": environment["commit"] or "unknown",
         "weights_sha256": facts["weights_sha256"],
+        "teachers_sha256": facts.get("teachers_sha256", []),
         "wrong": np.flatnonzero(answer(logits).predicted != test.labels).tolist(),
     }
 
