@@ -31,7 +31,7 @@ from inkdigits.training.batches import Batches
 from inkdigits.training.datasets import Dataset
 from inkdigits.training.networks import Network, count_parameters
 from inkdigits.training.optimization import Stepper, make_optimizer
-from inkdigits.training.recipes import Recipe
+from inkdigits.training.recipes import Recipe, from_dict
 from inkdigits.training.runs import Epoch
 
 CALM = 1 / 3  # how much of the distortion stays in the calm epochs at the end
@@ -216,7 +216,10 @@ class _Training:
         """One step of the optimiser; the batch's loss and how many of its real glyphs were right."""
         with self.compute.autocast():
             logits = self.forward(glyphs).float()
-        loss = batch_loss(logits, labels, self.recipe.label_smoothing)
+        if self.recipe.augment.negatives:
+            loss = batch_loss(logits, labels, self.recipe.label_smoothing)
+        else:  # the same, in a quarter of the kernels
+            loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
@@ -338,7 +341,8 @@ class _Training:
         if not path.exists():
             return
         tensors, plain = checkpoint.load_state(path)
-        mine = {"recipe": self.recipe.to_dict(), "seed": self.seed, "data_sha256": self.data_sha256}
+        plain["recipe"] = from_dict(plain["recipe"])  # options that came later have their defaults
+        mine = {"recipe": self.recipe, "seed": self.seed, "data_sha256": self.data_sha256}
         for what, value in mine.items():
             if plain[what] != value:
                 raise UsageError(f"{run}: its {what} differs from the one given now; start a new run instead")

@@ -74,6 +74,7 @@ class Recipe:
         layers: the network (see `networks.py`).
         epochs: passes over the training images, at most.
         batch_size: glyphs a step.
+        steps: batches that an epoch ends after; 0 goes over all images.
         optimizer: sgd (with Nesterov momentum), adam, adamw, rmsprop.
         learning_rate: the highest one.
         momentum: of sgd and rmsprop; first beta of adam and adamw.
@@ -96,6 +97,7 @@ class Recipe:
     layers: tuple[str, ...]
     epochs: int
     batch_size: int = 128
+    steps: int = 0
     optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
