@@ -35,8 +35,12 @@ def recipe_table(known: dict[str, dict[str, Any]]) -> str:
 def _row(name: str, of: dict[str, Any]) -> str:
     return (
         f"| `{name}` | {of['parameters']:,} | {_accuracy(of)} | {of['weighted_f1']:.4f} "
-        f"| {of['worst_class_score']:.3f} | {of['minutes']:.1f} |"
+        f"| {of['worst_class_score']:.3f} | {_minutes(of['minutes'])} |"
     )
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2f}"
 
 
 def _accuracy(of: dict[str, Any]) -> str:
