@@ -59,7 +59,7 @@ def test_wrong_options_say_what_is_known(option: str, says: str) -> None:
 
 
 def test_a_recipe_file_must_be_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is unknown; there are fast, tiny"):
+    with pytest.raises(UsageError, match="is unknown; there are fast, sprint"):
         load_recipe("fastest")
     with pytest.raises(UsageError, match="No such file"):
         load_recipe(str(tmp_path / "none.json"))

@@ -402,6 +402,6 @@ TUNED = Recipe(
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for recipe in (SPRINT, FAST, BRISK, STEADY, TINY, TWO_CONV, LENET5, THREE_CONV, TUNED, ROBUST)
+    for recipe in (FAST, SPRINT, BRISK, STEADY, TINY, TWO_CONV, LENET5, THREE_CONV, TUNED, ROBUST)
 }
 DEFAULT = FAST.name
