@@ -348,16 +348,16 @@ FAST = Recipe(
 SPRINT = replace(
     FAST,
     name="sprint",
-    about="99% in the fewest seconds: two convolutions, the first with a stride of 2; 380 steps",
+    about="99% in the fewest seconds: two convolutions, the first with a stride of 2; 440 steps",
     layers=(
         *("conv 24 5 valid stride 2", "norm", "relu", "conv 32 3 valid", "pool", "norm", "relu"),
         *("flatten", "dense 64", "norm", "relu", "dense"),
     ),
-    steps=380,
+    steps=440,
     momentum=0.8,
     second_beta=0.95,
     warmup=0.15,
-    augment=Augment(),  # no glyph is seen twice
+    augment=Augment(),  # of MNIST's 60,000 no glyph is seen twice
 )
 
 BRISK = replace(
