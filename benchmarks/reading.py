@@ -6,9 +6,10 @@
 Cut-out numbers: the cheque amounts of `--data`, if it is there, and with `--composed N` so many lines
 composed as for training (needs the extra `train`). An engine's answer is right when its digits are the true
 ones; whatever else it read is dropped. Photos of pages: the sudokus of `--data`; a cell is right when the
-digit in it was read, and no other, at its place. Every engine has one thread, gets the files, and has its turn
-with every twenty of them in each round, as a folder is read: one engine's code and weights stay in the caches
-meanwhile. Times are medians, by the clock and of the processor. `engines.py` says how to install the others. `--worst` draws the 40 worst cheques. `--write` makes records/reading.{json,md}.
+digit in it was read, and no other, at its place. Every engine has one thread, gets the files, and has its
+turn with every twenty of them in each round, as a folder is read: one engine's code and weights stay in the
+caches meanwhile. Times are medians, by the clock and of the processor. `engines.py` says how to install the
+others. `--worst` draws the 40 worst cheques. `--write` makes records/reading.{json,md}.
 """
 
 from __future__ import annotations

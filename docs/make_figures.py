@@ -45,7 +45,7 @@ def _cells(name: str, of: dict[str, Any]) -> dict[str, str]:
         "seeds together": f"{of['committee_accuracy']:.2%}" if of["committee_accuracy"] else "–",
         "weighted F1": f"{of['weighted_f1']:.4f}",
         "worst class": f"{of['worst_class_score']:.3f}",
-        "minutes": f"{of['minutes']:.1f}",
+        "minutes": _minutes(of["minutes"]),
     }
 
 
@@ -62,6 +62,10 @@ def peer_table(peers: list[dict[str, Any]]) -> str:
         name = f"[{peer['name']}]({peer['source']})"
         rows.append([name, size, f"{round(100 * peer['accuracy'], 3):g}%", time, peer["about"]])
     return "\n".join(map(_line, rows))
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2f}"
 
 
 def _accuracy(of: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,18 @@ def test_resuming_refuses_another_recipe_seed_or_data(
             train(**given, run=small_run, resume=True)
 
 
+def test_a_run_that_began_before_an_option_existed_goes_on(
+    small_run: Path, small_recipe: Recipe, small_data: Dataset, tmp_path: Path
+) -> None:
+    run = tmp_path / "old"
+    shutil.copytree(small_run, run)
+    tensors, plain = checkpoint.load_state(run / "weights/state.safetensors")
+    del plain["recipe"]["steps"]
+    checkpoint.save_state(run / "weights/state.safetensors", tensors, plain)
+    trained = train(small_recipe, small_data, seed=1, threads=1, run=run, resume=True)
+    assert len(trained.history) == small_recipe.epochs
+
+
 def test_early_stopping_and_keeping_the_best(small_recipe: Recipe, small_data: Dataset) -> None:
     hopeless = replace(
         small_recipe,
@@ -137,6 +150,16 @@ def test_a_watch_sees_every_epoch_whole(small_recipe: Recipe, small_data: Datase
     assert [e.number for e in watch.epochs] == [1]
     assert watch.steps[-1][:3] == (1, 2000, 2000)
     assert all(0 < done <= total for _, done, total, _ in watch.steps)
+
+
+def test_an_epoch_may_end_after_some_steps(small_recipe: Recipe, small_data: Dataset) -> None:
+    watch = Recorder()
+    short = replace(small_recipe, batch_size=100, steps=7)
+    trained = train(short, small_data, seed=1, threads=1, watch=watch)
+    assert watch.steps[-1][:3] == (2, 700, 700)
+    assert trained.history[-1].learning_rate < 1e-3 * short.learning_rate, "the cycle ends with the steps"
+    more = train(replace(short, steps=99), small_data, seed=1, threads=1)
+    assert same(more, train(replace(short, steps=0), small_data, seed=1, threads=1))
 
 
 def test_all_data_can_be_trained_on(small_recipe: Recipe, small_data: Dataset) -> None:

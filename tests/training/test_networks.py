@@ -60,11 +60,31 @@ def test_every_kind_of_layer_can_be_combined() -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "side"),
+    [
+        ("conv 8 3", 28),
+        ("conv 8 3 valid", 26),
+        ("conv 8 3 stride 2", 14),
+        ("conv 8 4 stride 3", 10),  # padded to 31 first
+        ("conv 8 5 valid stride 2", 12),
+        ("conv 8 4 valid stride 4", 7),
+    ],
+)
+def test_convolutions_have_the_size_that_is_counted_on(layer: str, side: int) -> None:
+    network = Network((layer, "norm", "flatten", "dense")).eval()
+    assert network.body[0](torch.zeros(1, 1, 28, 28)).shape == (1, 8, side, side)
+    assert network(torch.zeros(1, 28, 28)).shape == (1, 10)
+
+
+@pytest.mark.parametrize(
     ("layers", "says"),
     [
         (("convolution 8 3",), "no such kind; there are conv"),
         (("conv 8",), "layer 1, 'conv 8'"),
         (("conv 8 3 full", "flatten", "dense"), "expected 'conv W K'"),
+        (("conv 8 3 stride", "flatten", "dense"), "'stride S'"),
+        (("conv 8 3 stride 0", "flatten", "dense"), "'stride S'"),
+        (("pool 20", "conv 8 3 valid stride 2", "flatten", "dense"), "nothing would be left"),
         (("conv 8 3",), "finish with 'dense'"),
         (("flatten", "conv 8 3", "dense"), "layer 2, 'conv 8 3', after (784,)"),
         (("pool 20", "pool", "flatten", "dense"), "smaller than the pool"),

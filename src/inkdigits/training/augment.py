@@ -28,6 +28,8 @@ def augment(glyphs: Tensor, how: Augment, generator: Generator, strength: float 
     Returns:
         `float (N, 28, 28)`, 0 to 255.
     """
+    if not _varies(how):
+        return glyphs.float()
     ink = glyphs.float() / 255
     draw = _Draw(len(ink), ink.device, generator)
     if _warps(how):
@@ -74,6 +76,14 @@ class _Draw:
     def chosen(self, share: float, yes: Tensor, no: Tensor) -> Tensor:
         """`yes` for a random share of the glyphs, `no` for the others."""
         return torch.where((self.uniform() < share)[:, None, None], yes, no)
+
+
+_NO_KIND = {"synthetic", "pens", "negatives", "elastic_scale"}
+
+
+def _varies(how: Augment) -> bool:
+    """Whether any kind is turned on: six passes over a batch are saved where none is."""
+    return any(size for kind, size in vars(how).items() if kind not in _NO_KIND)
 
 
 def _warps(how: Augment) -> bool:

@@ -26,7 +26,7 @@ class Batches:
         steps: batches in an epoch.
 
     Args:
-        recipe: batch size, shares of drawn glyphs, size of the validation part.
+        recipe: batch size, steps, shares of drawn glyphs, size of the validation part.
         data: labelled glyphs.
         seed: of the drawn glyphs.
         device: where batches are made.
@@ -49,6 +49,7 @@ class Batches:
             if shares[name] and data.classes != tuple("0123456789"):
                 raise UsageError(f"augment.{name} draws digits, not {', '.join(data.classes)}: set it to 0")
         self._real = max(1, round(recipe.batch_size * (1 - drawn)))
+        self._most = recipe.steps or len(self._images)
         self.steps = len(self._slices())
         self._pools = [
             (shares[name] * recipe.batch_size / self._real, *make(DRAWN, seed, device))
@@ -58,7 +59,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Samples of the data set in an epoch."""
-        return len(self._images)
+        return self._slices()[-1][1]
 
     def _slices(self) -> list[tuple[int, int]]:
         """Where each batch begins and ends. A last single glyph joins the batch before: norms need two."""
@@ -66,7 +67,7 @@ class Batches:
         begins = list(range(0, count, self._real))
         if len(begins) > 1 and count - begins[-1] == 1:
             begins.pop()
-        return list(zip(begins, [*begins[1:], count], strict=True))
+        return list(zip(begins, [*begins[1:], count], strict=True))[: self._most]
 
     def shuffled(self, generator: Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
         """An epoch's batches.

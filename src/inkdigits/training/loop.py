@@ -226,7 +226,8 @@ class _Training:
         """One step of the optimiser; the batch's loss and how many of its real glyphs were right."""
         with self.compute.autocast():
             logits = self.forward(glyphs).float()
-        losses = glyph_losses(logits, labels, self.recipe.label_smoothing)
+        smoothing, others = self.recipe.label_smoothing, self.recipe.augment.negatives > 0
+        losses = glyph_losses(logits, labels, smoothing, others=others)
         if self.teachers is not None:  # they know digits of the data, not drawn ones nor what is no digit
             taught = self.teachers.probabilities(glyphs[:real])
             distilled = distillation_loss(logits[:real], taught, self.recipe.distillation_temperature)

@@ -7,11 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def glyph_losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+def glyph_losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0, *, others: bool = True) -> Tensor:
     """Cross-entropy, `float (N,)`; glyphs labelled −1 are no digits and pull the answer towards "all alike".
 
-    The second part is outlier exposure (Hendrycks et al. 2019), with half a digit's weight.
+    The second part is outlier exposure (Hendrycks et al. 2019), with half a digit's weight. Without `others`
+    there are none such, and the same is had with a quarter of the kernels.
     """
+    if not others:
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
     digits = labels >= 0
     entropy = F.cross_entropy(logits, labels.clamp(min=0), label_smoothing=smoothing, reduction="none")
     uniform = -F.log_softmax(logits, dim=1).mean(1)

@@ -6,7 +6,7 @@ A network is written as a list of layers, in reading order, so that a recipe is 
 
 | layer | what it is |
 | --- | --- |
-| `conv W K [valid]` | W filters of K×K, padded to the same size unless `valid`; no bias before `norm` |
+| `conv W K [valid] [stride S]` | W filters of K×K, padded to size unless `valid`; no bias before `norm` |
 | `depthwise K [valid]` | one K×K filter a channel |
 | `residual W` | conv 3, norm, relu, conv 3, norm, added to the input (1×1 conv when widths differ), relu |
 | `repeat N [add]: L / L / …` | N times the same filters with norms of their own; `add`: to what went in |
@@ -174,21 +174,29 @@ def _conv(words: list[str], shape: Shape, _classes: int, normed: bool) -> Made:
     width, kernel = int(words[0]), int(words[1])
     if width < 1 or kernel < 1:
         raise ValueError("filters and their size must be at least 1")
+    valid, stride = _conv_options(words[2:])
     channels, height, breadth = shape
-    if words[2:] not in ([], ["valid"]):
-        raise ValueError("expected 'conv W K' or 'conv W K valid'")
-    padding = 0 if words[2:] else (kernel - 1) // 2
-    if kernel % 2 == 0 and not words[2:]:  # even kernels pad one more at the end, as Keras does
-        before, after = (kernel - 1) // 2, kernel // 2
-        module: nn.Module = nn.Sequential(
-            nn.ZeroPad2d((before, after, before, after)), nn.Conv2d(channels, width, kernel, bias=not normed)
-        )
-        return module, (width, height, breadth)
-    shrink = kernel - 1 - 2 * padding
-    if min(height, breadth) <= shrink:
+    before, after = (0, 0) if valid else ((kernel - 1) // 2, kernel // 2)
+    height, breadth = (1 + (side + before + after - kernel) // stride for side in (height, breadth))
+    if min(height, breadth) < 1:
         raise ValueError("nothing would be left of the picture")
-    module = nn.Conv2d(channels, width, kernel, padding=padding, bias=not normed)
-    return module, (width, height - shrink, breadth - shrink)
+    if before == after:
+        module: nn.Module = nn.Conv2d(channels, width, kernel, stride, before, bias=not normed)
+    else:  # even kernels pad one more at the end, as Keras does
+        padding = nn.ZeroPad2d((before, after, before, after))
+        module = nn.Sequential(padding, nn.Conv2d(channels, width, kernel, stride, bias=not normed))
+    return module, (width, height, breadth)
+
+
+def _conv_options(words: list[str]) -> tuple[bool, int]:
+    """Whether it is `valid`, and its stride."""
+    valid = words[:1] == ["valid"]
+    match words[1:] if valid else words:
+        case []:
+            return valid, 1
+        case ["stride", number] if int(number) > 0:
+            return valid, int(number)
+    raise ValueError("expected 'conv W K', and then perhaps 'valid', and then perhaps 'stride S'")
 
 
 def _depthwise(words: list[str], shape: Shape, _classes: int, normed: bool) -> Made:
