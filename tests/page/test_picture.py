@@ -35,7 +35,7 @@ def test_shows_a_page_with_a_box_a_digit(shared: Any, examples: Path) -> None:
 
 
 def test_marks_what_is_doubtful_by_more_than_colour(shared: Any, examples: Path) -> None:
-    shared.open(examples / "numbers" / "fax.png")
+    shared.open(examples / "numbers" / "date.png")
     frame = shared.page.locator(".line-frame[data-state=doubtful]")
     expect(frame).to_have_css("border-top-style", "dashed")
     expect(frame.locator(".flag")).to_contain_text("?")
@@ -138,7 +138,7 @@ def test_corrects_by_keyboard_and_takes_it_back(shared: Any, examples: Path) -> 
 
 
 def test_corrects_by_an_alternative_and_by_the_whole_number(shared: Any, examples: Path) -> None:
-    shared.open(examples / "numbers" / "fax.png")
+    shared.open(examples / "numbers" / "date.png")
     shared.page.locator(".box[data-state=doubtful]").first.click()
     shared.page.locator(".choice").nth(1).click()
     expect(shared.page.locator(".row")).to_have_attribute("data-state", "corrected")

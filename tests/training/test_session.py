@@ -141,7 +141,7 @@ def test_a_full_disk_is_a_clear_error_and_the_last_good_state_stays_whole(
 @pytest.mark.parametrize(
     ("arguments", "says", "code"),
     [
-        (["fastest"], "recipe 'fastest' is unknown; there are fast, tiny", 2),
+        (["fastest"], "recipe 'fastest' is unknown; there are fast, sprint", 2),
         (["fast", "--set", "rate=1"], "option rate is unknown; the recipe's options are", 2),
         (["fast", "--data", "mnist-test"], "kept for `inkdigits evaluate`", 2),
         (["fast", "--data", "nothing.csv"], "no such file", 1),
