@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -28,3 +29,11 @@ def commit(watched: Sequence[str] = ()) -> str:
         return said
     changed = subprocess.check_output(["git", "status", "--porcelain", "--", *watched], cwd=ROOT, text=True)
     return f"{said} with uncommitted changes" if changed.strip() else said
+
+
+def installed(package: str) -> str | None:
+    """Its version; None where it isn't."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

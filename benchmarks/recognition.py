@@ -22,7 +22,6 @@ import statistics
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import fill
 
@@ -32,7 +31,7 @@ from inkdigits import Reader
 from inkdigits.model import SHIPPED
 from inkdigits.timing import Rate, median_of, rate_of, seconds
 from inkdigits.training.datasets import Dataset, load_data, load_training_data
-from measured import commit, processor  # beside this file
+from measured import commit, installed, processor  # beside this file
 from peers import CALIBRATION, NETWORKS, Missing, Predict, read_network, scikit_learn  # beside this file
 
 ROOT = Path(__file__).parent.parent
@@ -171,14 +170,6 @@ def record(text: str, arguments: argparse.Namespace) -> str:
     call = f"python benchmarks/recognition.py --rounds {arguments.rounds} --images {arguments.images}"
     parts = ["# How fast glyphs are recognised", f"    {call} --write", fill(conditions, 120), text]
     return "\n\n".join(parts) + "\n"
-
-
-def installed(package: str) -> str | None:
-    """Its version; None where it isn't."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

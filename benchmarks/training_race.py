@@ -28,7 +28,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -40,7 +39,7 @@ from inkdigits.timing import Rate, median_of, rate_of
 from inkdigits.training import loop
 from inkdigits.training.datasets import Dataset, load_mnist
 from inkdigits.training.recipes import BRISK, FAST, SPRINT, STEADY, Recipe
-from measured import commit, processor  # beside this file
+from measured import commit, installed, processor  # beside this file
 from training_costs import arithmetic, where_time_goes  # beside this file
 from training_peers import WARM_UP, Fresh, Missing, Predicted, one_epoch, tiny  # beside this file
 
@@ -379,14 +378,6 @@ def as_json(racers: list[Racer], rates: dict[str, Rate]) -> str:
     }
     products = {name: 2 * MATRIX**3 * rate.a_second for name, rate in rates.items()}
     return json.dumps({"racers": found, "matrix_product_operations_a_second": products}, indent=1) + "\n"
-
-
-def installed(package: str) -> str | None:
-    """Its version; None where it isn't."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

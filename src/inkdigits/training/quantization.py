@@ -2,8 +2,8 @@
 
 Weights are rounded to 7 bits, a scale a channel, and what flows between layers to 8, within the range that it
 has on given inputs (Jacob et al., CVPR 2018). Seven, because then no sum of two products overflows the 16
-bits in which processors without VNNI add them up: sums are exact, and answers equal, wherever it runs. The
-last convolution stays in float32: its outputs are of different kinds and sizes.
+bits in which processors without VNNI add them up: sums are exact wherever it runs. The last convolution
+stays in float32: its outputs are of different kinds and sizes.
 """
 
 from __future__ import annotations

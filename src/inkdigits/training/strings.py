@@ -4,7 +4,8 @@ texts as people write them ─► one writer's hand ─► ink on a canvas, neig
 pen, camera, scanner ─► the strip that the recogniser would make of it, with the box of each character.
 
 Every line is decided by (seed, index) alone. Digits come from MNIST's training images, from stroke
-skeletons and from handwriting fonts; no picture of a real document is used. numpy and OpenCV only.
+skeletons, from the strokes of people's pens and from handwriting fonts; no picture of a real document is
+used. numpy and OpenCV only.
 """
 
 from __future__ import annotations
