@@ -107,10 +107,10 @@ def _learns(entry: dict[str, Any]) -> bool:
 
 
 def _draw_seeds(axes: Axes, name: str, results: dict[str, Any]) -> None:
-    for place, (seed, result) in enumerate(results.items()):
+    for place, result in enumerate(results.values()):
         epochs = range(1, len(result["learning"]) + 1)
         colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
-        draw_by_epoch(axes, epochs, result["learning"], colour, marker, f"seed {seed}")
+        draw_by_epoch(axes, epochs, result["learning"], colour, marker, f"{place + 1}. of its seeds")
     axes.set_title(name)
     axes.set_xlabel("epoch", color=MUTED)
     longest = max(len(result["learning"]) for result in results.values())
